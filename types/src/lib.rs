@@ -1,0 +1,13 @@
+//! The words that several crates share: ids, classes, states and stop reasons. No I/O, no dependency of ours.
+
+mod class;
+mod ids;
+mod state;
+mod stop;
+mod timestamp;
+
+pub use class::TaskClass;
+pub use ids::{AgentName, AttemptNumber, DocumentId, InvalidName, ProcessId, TaskId, TeamName, WorkerId};
+pub use state::TaskState;
+pub use stop::StopReason;
+pub use timestamp::Timestamp;
