@@ -1,0 +1,41 @@
+# The project's commands. `make demo` and `make test` need a Rust toolchain, gcc and make, and nothing else.
+
+.PHONY: demo test lint fmt clippy doc deny typos bench model help
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile
+
+demo: ## run the sample documents through the five agents
+	cargo run --release -- demo
+
+test: ## every test of every crate, and the documentation's examples
+	cargo test --workspace
+
+lint: fmt clippy doc deny typos ## everything that is checked besides the tests
+
+fmt: ## formatting
+	cargo fmt --all --check
+
+clippy: ## lints; a warning is an error
+	cargo clippy --workspace --all-targets -- -D warnings
+
+doc: ## documentation; a broken link is an error
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# Advisories need a database from the network: `make deny-advisories` where it can be reached.
+deny: ## licences, bans and sources of the dependencies
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	cargo deny check licenses bans sources
+
+deny-advisories: ## known vulnerabilities in the dependencies
+	cargo deny check advisories
+
+typos: ## spelling
+	@command -v typos >/dev/null || cargo install --locked typos-cli
+	typos
+
+bench: ## the engine against candle-transformers, on the bundled model
+	cargo bench --bench engine
+
+model: ## retrain the bundled model; see models/pocket/README.md
+	$(MAKE) -C models/pocket
