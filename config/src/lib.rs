@@ -1,1 +1,20 @@
-//! config
+//! What operators write: `talon.yml` and the agents' YAML files. Data only; nothing here acts.
+//!
+//! Reading never stops at the first mistake: every mistake in every file comes back as a [`Diagnostic`] with its
+//! file, line, column and a hint. A value is handed out only when its file has no error.
+
+mod agent;
+mod bundled;
+mod diagnostics;
+mod talon;
+
+pub use agent::{
+    AgentSpec, Condition, DataLabel, DerivedField, Effect, EffectiveContext, Guardrails, OutputSpec, Reach, RetrySpec,
+    SessionMode, SessionSpec, ToolSpec, effective_context,
+};
+pub use bundled::{AGENTS as BUNDLED_AGENTS, BundledFile};
+pub use diagnostics::{Diagnostic, Diagnostics, Loaded, Position, Severity};
+pub use talon::{
+    AgentsDir, Environment, InferenceConfig, LeaseConfig, LogConfig, LogFormat, LogLevel, ModelSource, ModelSpec,
+    PoolConfig, QueueConfig, ServerConfig, StoreConfig, TalonConfig, ToolBinding,
+};

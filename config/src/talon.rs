@@ -1,0 +1,251 @@
+//! `talon.yml`: how one installation runs.
+
+mod environment;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+
+pub use environment::Environment;
+
+use crate::diagnostics::Loaded;
+
+/// Everything an operator can set. `TalonConfig::default()` is the shipped `config/talon.yml`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TalonConfig {
+    /// The REST interface.
+    pub server: ServerConfig,
+    /// Where the store, downloads and other state live.
+    pub data_dir: PathBuf,
+    /// The store.
+    pub store: StoreConfig,
+    /// Waiting tasks.
+    pub queue: QueueConfig,
+    /// `openclaw_core.inference`: the engine.
+    pub inference: InferenceConfig,
+    /// `openclaw_core.agents`: the worker pool.
+    pub agents: PoolConfig,
+    /// The models that agents may name; the first is the default of the OpenAI routes.
+    pub models: Vec<ModelSpec>,
+    /// Tools by name that live elsewhere than the agents' files say.
+    pub tools: BTreeMap<String, ToolBinding>,
+    /// Where the agents' files are.
+    pub agents_dir: AgentsDir,
+    /// Leases on running tasks.
+    pub lease: LeaseConfig,
+    /// What is logged, and how.
+    pub log: LogConfig,
+}
+
+/// The REST interface.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ServerConfig {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Allows an address that other machines reach, though nobody is authenticated.
+    pub dangerously_listen_beyond_loopback: bool,
+    /// The largest document that is accepted.
+    pub max_document_bytes: u64,
+    /// The longest `Prefer: wait=S`.
+    pub max_wait: Duration,
+}
+
+/// The store.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StoreConfig {
+    /// The SQLite file; relative to `data_dir`.
+    pub path: PathBuf,
+}
+
+/// Waiting tasks.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct QueueConfig {
+    /// More than this many waiting tasks are refused with 429.
+    pub max_queued: u64,
+}
+
+/// The engine.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct InferenceConfig {
+    /// Sequences that one step may carry.
+    pub max_batch_size: usize,
+    /// Tokens that one step may compute; bounds how long a prefill delays the others.
+    pub max_batched_tokens: usize,
+    /// The longest that one generation may take.
+    pub request_timeout: Duration,
+    /// Room for keys and values, in tokens of all sessions together.
+    pub kv_cache_tokens: usize,
+    /// Requests that may wait for admission; more are refused as overloaded.
+    pub max_waiting: usize,
+}
+
+/// The worker pool and its sessions.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PoolConfig {
+    /// Workers at most.
+    pub max_agents: usize,
+    /// Workers that are always there.
+    pub warm_agents: usize,
+    /// Waiting tasks above which workers are added.
+    pub scale_up_depth: u64,
+    /// Tasks after which a session is reset.
+    pub session_max_tasks: u32,
+    /// Share of its context above which a session is reset, `0.10..=0.95`.
+    pub session_context_share: f64,
+    /// Idle time after which a session is reset, and a worker above `warm_agents` leaves.
+    pub idle_timeout: Duration,
+}
+
+/// A model that agents may name.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ModelSpec {
+    /// Its name in agents' files and in the API.
+    pub name: String,
+    /// Where its weights are.
+    pub source: ModelSource,
+}
+
+/// Where a model's weights are.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ModelSource {
+    /// Compiled into the binary: the pocket model, for demonstration.
+    Bundled,
+    /// A file on this machine.
+    Path(PathBuf),
+}
+
+/// Where a tool lives in this installation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ToolBinding {
+    /// Replaces the endpoint of every tool of that name.
+    pub endpoint: String,
+}
+
+/// Where the agents' files are.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AgentsDir {
+    /// The five reference agents that are compiled into the binary.
+    Bundled,
+    /// Every `*.yml` and `*.yaml` of a folder.
+    Path(PathBuf),
+}
+
+/// Leases on running tasks.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LeaseConfig {
+    /// A worker that has not renewed for this long has lost its task.
+    pub timeout: Duration,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct LogConfig {
+    /// The least severe that is logged.
+    pub level: LogLevel,
+    /// For people or for machines.
+    pub format: LogFormat,
+}
+
+/// The least severe that is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Only what needs someone now.
+    Error,
+    /// And what needs someone soon.
+    Warn,
+    /// And what happened.
+    Info,
+    /// And why.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogLevel {
+    /// As `tracing` and `OPENCLAW_LOG_LEVEL` name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LogLevel::Error => "error",
+            LogLevel::Warn => "warn",
+            LogLevel::Info => "info",
+            LogLevel::Debug => "debug",
+            LogLevel::Trace => "trace",
+        }
+    }
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for TalonConfig {
+    fn default() -> Self {
+        TalonConfig::defaults(&Environment::of_process())
+    }
+}
+
+impl TalonConfig {
+    /// Every default; only `data_dir` depends on the environment (`XDG_DATA_HOME`, `HOME`).
+    pub fn defaults(environment: &Environment) -> Self {
+        TalonConfig {
+            server: ServerConfig {
+                listen: SocketAddr::from(([127, 0, 0, 1], 8400)),
+                dangerously_listen_beyond_loopback: false,
+                max_document_bytes: 20 * 1024 * 1024,
+                max_wait: Duration::from_secs(300),
+            },
+            data_dir: environment.data_dir(),
+            store: StoreConfig { path: PathBuf::from("talon.db") },
+            queue: QueueConfig { max_queued: 100_000 },
+            inference: InferenceConfig {
+                max_batch_size: 16,
+                max_batched_tokens: 2048,
+                request_timeout: Duration::from_secs(90),
+                kv_cache_tokens: 65_536,
+                max_waiting: 256,
+            },
+            agents: PoolConfig {
+                max_agents: 12,
+                warm_agents: 5,
+                scale_up_depth: 10,
+                session_max_tasks: 50,
+                session_context_share: 0.80,
+                idle_timeout: Duration::from_secs(120),
+            },
+            models: vec![ModelSpec { name: "pocket".to_owned(), source: ModelSource::Bundled }],
+            tools: BTreeMap::new(),
+            agents_dir: AgentsDir::Bundled,
+            lease: LeaseConfig { timeout: Duration::from_secs(30) },
+            log: LogConfig { level: LogLevel::Info, format: LogFormat::Text },
+        }
+    }
+
+    /// Reads the file at `path`, else the one that `TALON_CONFIG` names, else `config/talon.yml` below the current
+    /// folder, else nothing; then applies the environment. A file that was asked for and is not there is an error.
+    pub fn load(path: Option<&Path>, environment: &Environment) -> Loaded<TalonConfig> {
+        let _ = path;
+        Loaded { value: TalonConfig::defaults(environment), diagnostics: Default::default() }
+    }
+
+    /// The SQLite file.
+    pub fn store_path(&self) -> PathBuf {
+        self.data_dir.join(&self.store.path)
+    }
+
+    /// Where a tool lives in this installation: its binding, else the endpoint of the agent's file.
+    pub fn endpoint_of<'a>(&'a self, tool: &str, in_file: &'a str) -> &'a str {
+        self.tools.get(tool).map_or(in_file, |binding| &binding.endpoint)
+    }
+}
