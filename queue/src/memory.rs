@@ -1,0 +1,185 @@
+//! The queue inside the process: three lines and a table of what is delivered.
+//!
+//! It sets itself no bound: it holds at most one entry per waiting row of the store, and the store bounds those
+//! (`max_queued`). Everything here may be lost at any moment; the relay fills it again from the store.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+use types::{TaskClass, TaskId, WorkerId};
+
+use crate::order::ClassOrder;
+use crate::queue::{Closed, Delivery, Depth, Queue, QueueError};
+
+/// How the queue in memory behaves.
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryQueueSettings {
+    /// How long a taken id may stay unacknowledged before it is handed out again. A worker needs one store write.
+    pub visibility_timeout: Duration,
+}
+
+impl Default for MemoryQueueSettings {
+    fn default() -> Self {
+        MemoryQueueSettings { visibility_timeout: Duration::from_secs(30) }
+    }
+}
+
+/// A [`Queue`] in this process's memory.
+#[derive(Debug)]
+pub struct MemoryQueue {
+    settings: MemoryQueueSettings,
+    lines: Mutex<Lines>,
+    /// One permit per push: exactly one waiting worker wakes for an id.
+    pushed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Lines {
+    order: ClassOrder,
+    waiting: [VecDeque<TaskId>; 3],
+    /// Every id held, and where it stands.
+    held: HashMap<TaskId, Place>,
+    /// Receipts grow with time, so the first is the first to fall due.
+    delivered: BTreeMap<u64, Delivered>,
+    last_receipt: u64,
+    closed: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    Waiting,
+    Delivered { receipt: u64 },
+}
+
+#[derive(Debug)]
+struct Delivered {
+    task: TaskId,
+    class: TaskClass,
+    due_back: Instant,
+}
+
+impl MemoryQueue {
+    /// An empty queue.
+    pub fn new(settings: MemoryQueueSettings) -> Self {
+        MemoryQueue { settings, lines: Mutex::default(), pushed: Notify::new() }
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        // No code panics while it holds the lock; the lines are whole in any case.
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what can be taken now; otherwise says when to look again at the latest.
+    fn try_take(&self) -> Result<Take, Closed> {
+        let mut lines = self.lines();
+        if lines.closed {
+            return Err(Closed);
+        }
+        let now = Instant::now();
+        lines.bring_back(now);
+        let due_back = now + self.settings.visibility_timeout;
+        let Some(delivery) = lines.deliver(due_back) else {
+            // What is delivered while this worker waits falls due back later than `due_back`.
+            return Ok(Take::Nothing { until: lines.delivered.values().next().map_or(due_back, |first| first.due_back) });
+        };
+        if lines.waiting.iter().any(|line| !line.is_empty()) {
+            // Permits do not add up while nobody waits: pass the wake-up on.
+            self.pushed.notify_one();
+        }
+        Ok(Take::Delivery(delivery))
+    }
+}
+
+enum Take {
+    Delivery(Delivery),
+    Nothing { until: Instant },
+}
+
+#[async_trait]
+impl Queue for MemoryQueue {
+    async fn push(&self, task: TaskId, class: TaskClass) -> Result<(), QueueError> {
+        let is_new = self.lines().push(task, class);
+        if is_new {
+            self.pushed.notify_one();
+        }
+        Ok(())
+    }
+
+    async fn take(&self, _worker: &WorkerId) -> Result<Delivery, QueueError> {
+        loop {
+            // Made before the look, so that a push or a close between the look and the wait is not missed.
+            let pushed = self.pushed.notified();
+            match self.try_take()? {
+                Take::Delivery(delivery) => return Ok(delivery),
+                Take::Nothing { until } => tokio::select! {
+                    () = pushed => {}
+                    () = sleep_until(until) => {}
+                },
+            }
+        }
+    }
+
+    async fn acknowledge(&self, delivery: Delivery) -> Result<(), QueueError> {
+        self.lines().forget(&delivery);
+        Ok(())
+    }
+
+    async fn depth(&self) -> Result<Depth, QueueError> {
+        let lines = self.lines();
+        Ok(Depth { waiting: lines.waiting.each_ref().map(VecDeque::len), delivered: lines.delivered.len() })
+    }
+
+    async fn close(&self) {
+        self.lines().closed = true;
+        self.pushed.notify_waiters();
+    }
+}
+
+impl Lines {
+    /// Whether the id is new here.
+    fn push(&mut self, task: TaskId, class: TaskClass) -> bool {
+        if self.held.contains_key(&task) {
+            return false;
+        }
+        self.held.insert(task, Place::Waiting);
+        self.waiting[class as usize].push_back(task);
+        true
+    }
+
+    fn deliver(&mut self, due_back: Instant) -> Option<Delivery> {
+        let class = self.order.pick(self.waiting.each_ref().map(VecDeque::len))?;
+        let task = self.waiting[class as usize].pop_front()?;
+        self.last_receipt += 1;
+        let receipt = self.last_receipt;
+        self.held.insert(task, Place::Delivered { receipt });
+        self.delivered.insert(receipt, Delivered { task, class, due_back });
+        Some(Delivery::new(task, class, receipt))
+    }
+
+    /// Puts every id whose visibility timeout has passed at the front of its line: it has waited longest.
+    fn bring_back(&mut self, now: Instant) {
+        let mut due = Vec::new();
+        while let Some(first) = self.delivered.first_entry() {
+            if now < first.get().due_back {
+                break;
+            }
+            due.push(first.remove());
+        }
+        for delivered in due.into_iter().rev() {
+            self.held.insert(delivered.task, Place::Waiting);
+            self.waiting[delivered.class as usize].push_front(delivered.task);
+        }
+    }
+
+    fn forget(&mut self, delivery: &Delivery) {
+        // A late acknowledgement of an earlier delivery must not forget the later one.
+        if self.held.get(&delivery.task()) == Some(&Place::Delivered { receipt: delivery.receipt }) {
+            self.held.remove(&delivery.task());
+            self.delivered.remove(&delivery.receipt);
+        }
+    }
+}

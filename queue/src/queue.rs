@@ -1,0 +1,95 @@
+//! The contract every queue keeps, whatever it is made of.
+
+use async_trait::async_trait;
+use types::{TaskClass, TaskId, WorkerId};
+
+/// Orders waiting ids by class and wakes workers.
+///
+/// - An id waits at most once: pushing one that waits, or that is delivered and not yet acknowledged, changes nothing.
+/// - A delivered id that nobody acknowledges within the visibility timeout is handed out again.
+/// - Under a constant load of the more urgent classes the others still get their share.
+#[async_trait]
+pub trait Queue: Send + Sync + 'static {
+    /// Adds an id to its class's line and wakes one waiting worker.
+    async fn push(&self, task: TaskId, class: TaskClass) -> Result<(), QueueError>;
+
+    /// Waits for an id. Dropping the future loses nothing: an id is either not taken yet or comes back unacknowledged.
+    async fn take(&self, worker: &WorkerId) -> Result<Delivery, QueueError>;
+
+    /// The task was opened, or cannot be: the queue forgets it. Acknowledging late or twice is harmless.
+    async fn acknowledge(&self, delivery: Delivery) -> Result<(), QueueError>;
+
+    /// How many ids the queue holds.
+    async fn depth(&self) -> Result<Depth, QueueError>;
+
+    /// Ends every `take`, now and later, with [`Closed`]. What waits stays the store's to bring back.
+    async fn close(&self);
+}
+
+/// An id on its way to a worker. The worker opens the task in the store, then acknowledges.
+#[derive(Debug)]
+#[must_use = "an unacknowledged delivery is handed out again"]
+pub struct Delivery {
+    task: TaskId,
+    class: TaskClass,
+    /// Tells this delivery from an earlier one of the same id.
+    pub(crate) receipt: u64,
+}
+
+impl Delivery {
+    pub(crate) fn new(task: TaskId, class: TaskClass, receipt: u64) -> Self {
+        Delivery { task, class, receipt }
+    }
+
+    /// The task to open.
+    pub fn task(&self) -> TaskId {
+        self.task
+    }
+
+    /// The line it waited in.
+    pub fn class(&self) -> TaskClass {
+        self.class
+    }
+}
+
+/// How many ids a queue holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Waiting to be taken, by class in the order of [`TaskClass::ALL`].
+    pub waiting: [usize; 3],
+    /// Taken and not yet acknowledged.
+    pub delivered: usize,
+}
+
+impl Depth {
+    /// Waiting in one class.
+    pub fn of(&self, class: TaskClass) -> usize {
+        self.waiting[class as usize]
+    }
+
+    /// Waiting in all classes.
+    pub fn waiting(&self) -> usize {
+        self.waiting.iter().sum()
+    }
+}
+
+/// The queue was closed: this process takes no more work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the queue is closed: the process is shutting down")]
+pub struct Closed;
+
+/// Why a queue could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum QueueError {
+    /// Stop taking.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+    /// Try again later: the queue's server cannot be reached. Nothing accepted is lost meanwhile.
+    #[error("the queue at {at} does not answer; tasks wait in the store until it does")]
+    Unavailable {
+        /// Its address.
+        at: String,
+        /// What the connection said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
