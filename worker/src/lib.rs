@@ -1,1 +1,3 @@
-//! worker
+//! Agents at work.
+
+pub mod tools;
