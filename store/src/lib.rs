@@ -1,1 +1,49 @@
-//! store
+//! The truth about tasks: what was accepted, who works on it, how it ended.
+//!
+//! A task is accepted when its row is committed, and from then on exactly one terminal state follows, whatever crashes.
+//! Workers hold tasks by lease; every write of a lease carries its attempt number and an older one is refused.
+//!
+//! ```text
+//!            accept                 open                      complete ┌───────────┐
+//!   ───────────┬──────▶ queued ───────────────▶ running ──────────────▶│ succeeded │
+//!              │          ▲ ▲ ▲                 │ │ │ │   fail         ├───────────┤
+//!        delay │   due    │ │ └────release──────┘ │ │ └───────────────▶│ failed    │
+//!              ▼          │ └──expired (a loss)───┘ │     cancelled    ├───────────┤
+//!          scheduled ─────┘                         ├─────────────────▶│ cancelled │
+//!              ▲                  retry             │ spent, buried,   ├───────────┤
+//!              └────────────────────────────────────┴─poison──────────▶│ dead      │──requeue──▶ queued
+//!                                                                      └───────────┘
+//! ```
+
+mod error;
+mod clock;
+mod task;
+mod outcome;
+mod step;
+mod retry;
+mod document;
+mod audit;
+mod figures;
+mod change;
+mod store;
+mod lease;
+mod relay;
+mod metrics;
+mod wait;
+
+pub use audit::{Actor, AuditEntry};
+pub use change::Change;
+pub use clock::Clock;
+pub use document::{Document, NewDocument};
+pub use error::StoreError;
+pub use figures::{Conservation, Figures};
+pub use lease::{Interrupt, Lease, Leases, Opening};
+pub use metrics::StoreMetrics;
+pub use outcome::{Ended, Ending, Failure};
+pub use relay::{Relay, RelayError, RelaySettings, Relayed};
+pub use retry::{Next, RetryPolicy};
+
+pub use step::{Event, EventKind, NewStep, Step, StepKind};
+pub use store::{Cancelling, Fence, Opened, Outbound, Renewal, Requeueing, Store, Swept};
+pub use task::{AcceptError, Accepted, NewTask, Task, TaskFilter, TaskPage};
+pub use wait::wait;
