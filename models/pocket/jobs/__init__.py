@@ -1,0 +1,1 @@
+"""One file per agent: its documents, its wordings, its gold answers."""
