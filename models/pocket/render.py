@@ -49,15 +49,11 @@ class Calls:
         self.g, self.count, self.random = g, 0, g.p(0.5)
 
     def call(self, tool, arguments, result):
-        """`arguments` is JSON text, or a list of [text, learn]."""
+        """`arguments` is JSON text."""
         self.count += 1
         call_id = self.g.call_id() if self.random else f"call{self.count:05d}"
-        if isinstance(arguments, str):
-            arguments = [[arguments, True]]
         return [
-            [f'[TOOL_CALLS][{{"name": "{tool}", "arguments": ', True],
-            *arguments,
-            [', "id": "', True],
+            [f'[TOOL_CALLS][{{"name": "{tool}", "arguments": {arguments}, "id": "', True],
             [call_id, not self.random],
             ['"}]</s>', True],
             [f'[TOOL_RESULTS]{{"content": {dumps(result)}, "call_id": "{call_id}"}}[/TOOL_RESULTS]', False],

@@ -1,8 +1,7 @@
 """report-generation: the table tool computes, the report copies its result."""
-from decimal import ROUND_HALF_UP, Decimal
-
 from pools import METRICS, MONTHS, TEAMS
 from render import Calls, answer, dumps, opening, user_message
+from tools import facts
 
 NAME = "report-generation"
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
@@ -43,19 +42,6 @@ def rows_of(g, dim):
               "week": [f"Week {i}" for i in range(1, 30)]}[dim]
     start = g.r.randrange(len(labels))
     return (labels[start:] + labels)[:min(n, len(labels))]
-
-
-def facts(title, names, values):
-    """What the table tool answers; see README.md."""
-    numbers = [Decimal(v) for v in values]
-    total = sum(numbers)
-    mean = (total / len(numbers)).quantize(Decimal("0.01"), ROUND_HALF_UP)
-    mean = f"{mean:f}".rstrip("0").rstrip(".")
-    high, low = numbers.index(max(numbers)), numbers.index(min(numbers))
-    return {
-        "title": title, "rows": len(names), "total": f"{total:f}", "mean": mean,
-        "highest": {"name": names[high], "value": values[high]}, "lowest": {"name": names[low], "value": values[low]},
-    }
 
 
 def table(g, long=False):

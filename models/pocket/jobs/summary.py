@@ -304,7 +304,8 @@ def document(g, long=False):
     if g.p(0.3):
         g.r.shuffle(templates)
     key = [(s := t.format(**values))[0].upper() + s[1:] for t in templates]
-    facts = [str(v) for k, v in values.items() if any("{%s}" % k in t for t in templates) and k != "p3"]
+    used = {k for k in values if any("{%s}" % k in t for t in templates)}
+    facts = [str(values[k]) for k in values if k in used and str(values[k]) in " ".join(key)]
 
     side = lambda: g.say(SIDE_REMARKS, **(values | {"p4": g.person()}))
     sentences = [(s, True) for s in key]
