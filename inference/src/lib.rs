@@ -1,1 +1,25 @@
-//! inference
+//! Batched LLM inference in the process. Turns token ids into token ids for many sequences at once, and, one floor up,
+//! conversations into replies. Knows nothing of tasks, agents, queues or HTTP.
+//!
+//! Reading order: [`engine`] (its `step.rs` first), [`backend`], then what happens on the caller's side:
+//! [`tokenizer`], [`chat`], [`grammar`], and [`chat_model`], which puts them together.
+
+pub mod backend;
+pub mod chat;
+pub mod chat_model;
+pub mod engine;
+mod gguf;
+pub mod grammar;
+mod model;
+pub mod tokenizer;
+
+pub use chat::{Message, ToolCall, ToolDefinition};
+pub use chat_model::{ChatModel, ChatReply, ChatRequest, ReplyContent, ReplyError, ReplyFinish};
+
+pub use engine::{
+    EngineConfig, EngineHandle, EngineMetrics, EngineStats, Event, FinishReason, GenerateRequest, Generation,
+    InvalidParams, Refused, SamplingOptions, SamplingParams, Usage,
+};
+pub use grammar::{Grammar, GrammarError, ToolChoice};
+pub use model::{LoadError, Model, ModelInfo};
+pub use tokenizer::{TokenId, Tokenizer};

@@ -1,0 +1,114 @@
+//! The portable backend on candle: quantized weights as they lie in the file, KV and attention in plain `f32`.
+//!
+//! One pass through the linear layers takes the rows of all sequences together; only attention looks at each sequence
+//! apart. A row's result does not depend on the other rows: Q8_0 and Q4_K products are summed in a fixed order, and so
+//! are norms and attention. (F32, F16 and Q6_K products may differ in the last bits with the number of rows.)
+
+mod attention;
+mod kv;
+mod layer;
+mod weights;
+
+use candle_core::{Device, Tensor};
+use candle_nn::ops::rms_norm;
+
+use super::{Backend, BackendError, BackendMemory, Logits, ModelInput, SlotId};
+use attention::{Attention, Rope};
+use kv::SlotKv;
+pub(crate) use weights::CandleModel;
+
+/// A model on candle with the KV of its slots.
+pub struct CandleBackend {
+    model: CandleModel,
+    rope: Rope,
+    /// By slot; made when first written to, dropped when freed.
+    slots: Vec<Option<SlotKv>>,
+    workspace_bytes: u64,
+}
+
+impl CandleBackend {
+    pub(crate) fn new(model: CandleModel) -> Self {
+        let rope = Rope::new(&model.shape);
+        CandleBackend { model, rope, slots: Vec::new(), workspace_bytes: 0 }
+    }
+
+    fn pass(&mut self, input: &ModelInput) -> candle_core::Result<Logits> {
+        let model = &self.model;
+        let shape = &model.shape;
+        let ids: Vec<u32> = input.token_ids.iter().map(|id| id.0).collect();
+        let ids = Tensor::from_vec(ids, input.token_ids.len(), &Device::Cpu)?;
+        let angles = self.rope.angles(input);
+        let mut rows = model.embedding.embed(&ids)?;
+        for (index, layer) in model.layers.iter().enumerate() {
+            let attention = Attention { shape, angles: &angles, layer: index, spans: &input.spans };
+            rows = layer.forward(&rows, shape.rms_epsilon, attention, &mut self.slots)?;
+        }
+        let wanted = rows_with_logits(input);
+        let vocab_size = shape.vocab_size;
+        self.workspace_bytes = workspace_bytes(&ids, shape, wanted.len());
+        if wanted.is_empty() {
+            return Ok(Logits { values: Vec::new(), vocab_size });
+        }
+        let wanted = Tensor::from_vec(wanted.clone(), wanted.len(), &Device::Cpu)?;
+        let rows = rms_norm(&rows.index_select(&wanted, 0)?, &model.output_norm, shape.rms_epsilon)?;
+        let values = model.output.multiply(&rows)?.flatten_all()?.to_vec1()?;
+        Ok(Logits { values, vocab_size })
+    }
+}
+
+impl Backend for CandleBackend {
+    fn forward(&mut self, input: &ModelInput) -> Result<Logits, BackendError> {
+        for span in &input.spans {
+            self.slots.resize_with(self.slots.len().max(span.slot.0 + 1), || None);
+            let kv = self.slots[span.slot.0].get_or_insert_with(|| SlotKv::new(&self.model.shape));
+            if kv.len() != span.position {
+                let (slot, held, position) = (span.slot.0, kv.len(), span.position);
+                return Err(BackendError(format!(
+                    "slot {slot} holds {held} tokens but the input goes on at {position}"
+                )));
+            }
+        }
+        self.pass(input).map_err(|error| BackendError(error.to_string()))
+    }
+
+    fn free(&mut self, slot: SlotId) {
+        if let Some(kv) = self.slots.get_mut(slot.0) {
+            *kv = None;
+        }
+    }
+
+    fn vocab_size(&self) -> usize {
+        self.model.shape.vocab_size
+    }
+
+    fn context_len(&self) -> usize {
+        self.model.shape.context_len
+    }
+
+    fn kv_bytes_per_token(&self) -> u64 {
+        self.model.kv_bytes_per_token()
+    }
+
+    fn memory(&self) -> BackendMemory {
+        let kv = self.slots.iter().flatten().map(SlotKv::bytes).sum();
+        BackendMemory { weights: self.model.weight_bytes, kv, workspace: self.workspace_bytes }
+    }
+}
+
+fn rows_with_logits(input: &ModelInput) -> Vec<u32> {
+    let mut end = 0;
+    let mut wanted = Vec::new();
+    for span in &input.spans {
+        end += span.num_rows as u32;
+        if span.logits {
+            wanted.push(end - 1);
+        }
+    }
+    wanted
+}
+
+/// The largest buffers that live at the same time: a layer's rows in and out, its feed-forward, the logits.
+fn workspace_bytes(ids: &Tensor, shape: &crate::gguf::Shape, num_logits: usize) -> u64 {
+    let rows = ids.elem_count() * (2 * shape.hidden + 3 * shape.feed_forward.max(shape.hidden));
+    4 * (rows + num_logits * shape.vocab_size) as u64
+}

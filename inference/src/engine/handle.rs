@@ -1,0 +1,164 @@
+//! The engine as its callers see it: cheap to clone, never blocks, refuses at once what it cannot take.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc as std_mpsc};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use super::command::{Command, Event, FinishReason, GenerateRequest, Submission, Usage};
+use super::stats::{EngineStats, Shared};
+
+/// Sends requests to the engine's thread. When the last handle is gone, the engine finishes its work and ends.
+#[derive(Clone)]
+pub struct EngineHandle {
+    pub(super) commands: std_mpsc::SyncSender<Command>,
+    pub(super) places: Arc<Semaphore>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) closing: Arc<AtomicBool>,
+    pub(super) ended: watch::Receiver<()>,
+}
+
+/// Why a request was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// It can never fit, however long it waits.
+    #[error("prompt has {tokens} tokens but at most {max} leave room for an answer; shorten the prompt")]
+    TooLong {
+        /// Tokens of the prompt.
+        tokens: usize,
+        /// The largest prompt that is accepted.
+        max: usize,
+    },
+    /// Nothing to continue.
+    #[error("the prompt has no tokens; send at least one")]
+    Empty,
+    /// An id that the model does not have.
+    #[error("token {id} of the prompt is not in the model's vocabulary of {vocab_size}; tokenize with this model")]
+    UnknownToken {
+        /// The id.
+        id: u32,
+        /// Ids are below this.
+        vocab_size: usize,
+    },
+    /// The line is full; later it may not be.
+    #[error("{waiting} requests already wait, which is the limit; try again later or raise engine.max_waiting")]
+    Overloaded {
+        /// How many wait.
+        waiting: usize,
+    },
+    /// The engine is shutting down or gone.
+    #[error("the engine is stopping and takes no more requests; send it to another one")]
+    Stopped,
+}
+
+impl EngineHandle {
+    /// Accepts a request or refuses it, at once.
+    pub fn generate(&self, request: GenerateRequest) -> Result<Generation, Refused> {
+        self.shared.limits.check(&request.prompt)?;
+        if self.closing.load(Ordering::Acquire) {
+            return Err(Refused::Stopped);
+        }
+        let overloaded = || Refused::Overloaded { waiting: self.shared.limits.max_waiting };
+        let place = self.places.clone().try_acquire_owned().map_err(|_| overloaded())?;
+        let max_new_tokens = self.shared.limits.max_new_tokens(&request);
+        // All tokens and the end: the engine never waits for a reader.
+        let (events, receiver) = mpsc::channel(max_new_tokens + 1);
+        let prompt_tokens = request.prompt.len();
+        let submission = Submission { request, events, place, accepted_at: Instant::now() };
+        self.commands.try_send(Command::Submit(submission)).map_err(|error| match error {
+            std_mpsc::TrySendError::Full(_) => overloaded(),
+            std_mpsc::TrySendError::Disconnected(_) => Refused::Stopped,
+        })?;
+        Ok(Generation { events: receiver, usage: Usage { prompt_tokens, completion_tokens: 0 }, finished: false })
+    }
+
+    /// The longest prompt that `generate` accepts.
+    pub fn max_prompt_tokens(&self) -> usize {
+        self.shared.limits.max_prompt_tokens()
+    }
+
+    /// What the engine is doing, as of its last step.
+    pub fn stats(&self) -> EngineStats {
+        self.shared.stats()
+    }
+
+    /// Time since the engine last came round its loop: about a second when idle, one step when busy. A large age means
+    /// that it stands still.
+    pub fn last_step_age(&self) -> Duration {
+        self.shared.heartbeat.age()
+    }
+
+    /// Refuses new requests, lets accepted ones finish, and returns when the engine has ended.
+    pub async fn drain(&self) {
+        self.close(Command::Drain).await;
+    }
+
+    /// Refuses new requests, ends accepted ones as `Stopped`, and returns when the engine has ended.
+    pub async fn stop(&self) {
+        self.shared.stop_now.store(true, Ordering::Release);
+        self.close(Command::Stop).await;
+    }
+
+    async fn close(&self, command: Command) {
+        // Once only, so the channel's one spare place is enough.
+        if !self.closing.swap(true, Ordering::AcqRel) {
+            let _ = self.commands.try_send(command);
+        }
+        let mut ended = self.ended.clone();
+        while ended.changed().await.is_ok() {}
+    }
+}
+
+/// One request's events. Dropping it aborts the sequence at the next step.
+#[derive(Debug)]
+pub struct Generation {
+    events: mpsc::Receiver<Event>,
+    usage: Usage,
+    finished: bool,
+}
+
+impl Generation {
+    /// The next event; `None` after `Finished`.
+    pub async fn next(&mut self) -> Option<Event> {
+        std::future::poll_fn(|context| self.poll(context)).await
+    }
+
+    /// The next event, for callers without a runtime.
+    pub fn blocking_next(&mut self) -> Option<Event> {
+        if self.finished {
+            return None;
+        }
+        let received = self.events.blocking_recv();
+        self.note(received)
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        if self.finished {
+            return Poll::Ready(None);
+        }
+        let received = ready!(self.events.poll_recv(context));
+        Poll::Ready(self.note(received))
+    }
+
+    fn note(&mut self, received: Option<Event>) -> Option<Event> {
+        // A sender that is gone without a word means that the engine's thread died: that is an end, too.
+        let gone = || FinishReason::Failed("the engine ended before the request did".to_owned());
+        let event = received.unwrap_or_else(|| Event::Finished { reason: gone(), usage: self.usage });
+        match &event {
+            Event::Token(_) => self.usage.completion_tokens += 1,
+            Event::Finished { .. } => self.finished = true,
+        }
+        Some(event)
+    }
+}
+
+impl futures::Stream for Generation {
+    type Item = Event;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.poll(context)
+    }
+}

@@ -1,0 +1,216 @@
+//! Decides which sequences run in the next step. Pure: no tensors, no clock, no channels.
+
+use std::collections::VecDeque;
+
+use types::TaskClass;
+
+use super::config::EngineConfig;
+use super::sequence::{Sequence, SequenceId};
+use crate::backend::SlotId;
+use crate::tokenizer::TokenId;
+
+/// Waiting and running sequences, and what the running ones have reserved.
+pub(crate) struct Scheduler {
+    limits: EngineConfig,
+    /// One line per class, the most urgent first.
+    waiting: [VecDeque<Sequence>; TaskClass::ALL.len()],
+    /// In the order of admission.
+    running: Vec<Sequence>,
+    free_slots: Vec<SlotId>,
+    reserved_tokens: usize,
+}
+
+/// One step's work.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StepPlan {
+    /// Sequences that stopped waiting.
+    pub(crate) admitted: Vec<SequenceId>,
+    /// Rows to compute: at most one chunk per sequence.
+    pub(crate) chunks: Vec<Chunk>,
+}
+
+/// Consecutive tokens of one sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Chunk {
+    pub(crate) id: SequenceId,
+    pub(crate) slot: SlotId,
+    pub(crate) position: usize,
+    pub(crate) num_rows: usize,
+    /// Whether it reaches the sequence's end, so that the next token can be sampled.
+    pub(crate) samples: bool,
+}
+
+impl Scheduler {
+    pub(crate) fn new(limits: EngineConfig) -> Self {
+        let free_slots = (0..limits.max_num_seqs).rev().map(SlotId).collect();
+        Scheduler { limits, waiting: Default::default(), running: Vec::new(), free_slots, reserved_tokens: 0 }
+    }
+
+    /// Puts a sequence at the end of its class's line. It has to fit into the whole budget, or it would wait for ever.
+    pub(crate) fn submit(&mut self, sequence: Sequence) {
+        debug_assert!(sequence.max_tokens <= self.limits.max_kv_tokens);
+        self.waiting[sequence.class as usize].push_back(sequence);
+    }
+
+    /// Admits who fits, then takes decoding sequences first and fills up with pieces of prompts.
+    pub(crate) fn plan(&mut self) -> StepPlan {
+        let admitted = self.admit();
+        let mut budget = self.limits.max_num_batched_tokens;
+        let mut chunks = Vec::new();
+        let decoding = self.running.iter().filter(|sequence| sequence.num_pending() == 1);
+        let prefilling = TaskClass::ALL.into_iter().flat_map(|class| {
+            self.running.iter().filter(move |sequence| sequence.class == class && sequence.num_pending() > 1)
+        });
+        for sequence in decoding.chain(prefilling) {
+            let num_rows = sequence.num_pending().min(budget);
+            if let (1.., Some(slot)) = (num_rows, sequence.slot) {
+                let samples = num_rows == sequence.num_pending();
+                let (id, position) = (sequence.id, sequence.num_computed);
+                chunks.push(Chunk { id, slot, position, num_rows, samples });
+                budget -= num_rows;
+            }
+        }
+        StepPlan { admitted, chunks }
+    }
+
+    /// The chunk's rows are in the KV.
+    pub(crate) fn computed(&mut self, chunk: &Chunk) {
+        if let Some(sequence) = self.find(chunk.id) {
+            sequence.num_computed += chunk.num_rows;
+        }
+    }
+
+    /// The sequence goes on with `token`; says whether it has room for another one after it.
+    pub(crate) fn append(&mut self, id: SequenceId, token: TokenId) -> bool {
+        let Some(sequence) = self.find(id) else { return false };
+        sequence.tokens.push(token);
+        !sequence.is_full()
+    }
+
+    /// Takes a sequence out, wherever it stands; gives back the slot that it ran in.
+    pub(crate) fn remove(&mut self, id: SequenceId) -> Option<SlotId> {
+        for line in &mut self.waiting {
+            line.retain(|sequence| sequence.id != id);
+        }
+        let index = self.running.iter().position(|sequence| sequence.id == id)?;
+        let sequence = self.running.remove(index);
+        self.reserved_tokens -= sequence.max_tokens;
+        self.free_slots.extend(sequence.slot);
+        sequence.slot
+    }
+
+    /// The tokens of a chunk.
+    pub(crate) fn tokens(&self, chunk: &Chunk) -> &[TokenId] {
+        let sequence = self.running.iter().find(|sequence| sequence.id == chunk.id);
+        sequence.map_or(&[], |sequence| &sequence.tokens[chunk.position..chunk.position + chunk.num_rows])
+    }
+
+    pub(crate) fn num_running(&self) -> usize {
+        self.running.len()
+    }
+
+    pub(crate) fn num_waiting(&self) -> usize {
+        self.waiting.iter().map(VecDeque::len).sum()
+    }
+
+    pub(crate) fn reserved_tokens(&self) -> usize {
+        self.reserved_tokens
+    }
+
+    /// Every slot is free or in use, and the reservations are those of the running sequences.
+    pub(crate) fn check_integrity(&self) {
+        assert_eq!(self.free_slots.len() + self.running.len(), self.limits.max_num_seqs, "slots leak");
+        let reserved: usize = self.running.iter().map(|sequence| sequence.max_tokens).sum();
+        assert_eq!(reserved, self.reserved_tokens, "reservations leak");
+        assert!(reserved <= self.limits.max_kv_tokens, "more is reserved than there is");
+    }
+
+    /// In order; the first who does not fit holds back those behind, or large requests would wait for ever.
+    fn admit(&mut self) -> Vec<SequenceId> {
+        let mut admitted = Vec::new();
+        while let Some(class) = self.waiting.iter().position(|line| !line.is_empty()) {
+            let needed = self.waiting[class].front().map_or(0, |sequence| sequence.max_tokens);
+            if self.free_slots.is_empty() || self.reserved_tokens + needed > self.limits.max_kv_tokens {
+                break;
+            }
+            let Some(mut sequence) = self.waiting[class].pop_front() else { break };
+            sequence.slot = self.free_slots.pop();
+            self.reserved_tokens += sequence.max_tokens;
+            admitted.push(sequence.id);
+            self.running.push(sequence);
+        }
+        admitted
+    }
+
+    fn find(&mut self, id: SequenceId) -> Option<&mut Sequence> {
+        self.running.iter_mut().find(|sequence| sequence.id == id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: EngineConfig =
+        EngineConfig { max_num_seqs: 3, max_num_batched_tokens: 8, max_kv_tokens: 40, max_waiting: 100 };
+
+    fn sequence(id: u64, class: TaskClass, prompt: usize, max_new_tokens: usize) -> Sequence {
+        Sequence::new(SequenceId(id), class, vec![TokenId(7); prompt], max_new_tokens)
+    }
+
+    fn scheduler(sequences: &[(TaskClass, usize, usize)]) -> Scheduler {
+        let mut scheduler = Scheduler::new(LIMITS);
+        for (id, (class, prompt, max_new_tokens)) in (0..).zip(sequences) {
+            scheduler.submit(sequence(id, *class, *prompt, *max_new_tokens));
+        }
+        scheduler
+    }
+
+    /// Plans, computes and lets every sampling sequence go on; gives `(id, rows, samples)`.
+    fn step(scheduler: &mut Scheduler) -> Vec<(u64, usize, bool)> {
+        let plan = scheduler.plan();
+        for chunk in &plan.chunks {
+            scheduler.computed(chunk);
+            if chunk.samples && !scheduler.append(chunk.id, TokenId(1)) {
+                scheduler.remove(chunk.id);
+            }
+        }
+        scheduler.check_integrity();
+        plan.chunks.iter().map(|chunk| (chunk.id.0, chunk.num_rows, chunk.samples)).collect()
+    }
+
+    use TaskClass::{Batch, Interactive, Normal};
+
+    #[test]
+    fn decoding_goes_first_and_prompts_fill_the_rest() {
+        let mut scheduler = scheduler(&[(Normal, 2, 5), (Normal, 20, 5)]);
+        assert_eq!(step(&mut scheduler), [(0, 2, true), (1, 6, false)]);
+        assert_eq!(step(&mut scheduler), [(0, 1, true), (1, 7, false)]);
+        assert_eq!(step(&mut scheduler), [(0, 1, true), (1, 7, true)]);
+        assert_eq!(step(&mut scheduler), [(0, 1, true), (1, 1, true)]);
+    }
+
+    #[test]
+    fn the_urgent_are_admitted_first_and_within_a_class_the_early() {
+        let mut scheduler = scheduler(&[(Batch, 1, 1), (Normal, 1, 1), (Interactive, 1, 1), (Normal, 1, 1)]);
+        assert_eq!(scheduler.plan().admitted, [SequenceId(2), SequenceId(1), SequenceId(3)]);
+    }
+
+    #[test]
+    fn who_does_not_fit_waits_and_holds_back_those_behind() {
+        let mut scheduler = scheduler(&[(Normal, 20, 10), (Normal, 10, 10), (Normal, 1, 1)]);
+        assert_eq!(scheduler.plan().admitted, [SequenceId(0)]);
+        assert_eq!(scheduler.num_waiting(), 2);
+        scheduler.remove(SequenceId(0));
+        assert_eq!(scheduler.plan().admitted, [SequenceId(1), SequenceId(2)]);
+    }
+
+    #[test]
+    fn a_sequence_ends_when_its_reservation_is_used_up() {
+        let mut scheduler = scheduler(&[(Normal, 3, 2)]);
+        assert_eq!(step(&mut scheduler), [(0, 3, true)]);
+        assert_eq!(step(&mut scheduler), [(0, 1, true)]);
+        assert_eq!(step(&mut scheduler), []);
+        assert_eq!(scheduler.reserved_tokens(), 0);
+    }
+}

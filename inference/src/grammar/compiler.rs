@@ -1,0 +1,94 @@
+//! Compiles grammars against a model's vocabulary. Compiled ones are kept: all steps of an agent share a few.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use llguidance::api::TopLevelGrammar;
+use llguidance::{Matcher, ParserFactory};
+use serde_json::Value;
+use toktrie::{ApproximateTokEnv, TokEnv, TokRxInfo, TokTrie};
+
+use super::{Grammar, GrammarError, ToolChoice, culprit, lark};
+use crate::chat::ToolDefinition;
+use crate::tokenizer::{Piece, TokenId, Tokenizer};
+
+/// More than the agents of a pool have; past it the cache starts anew.
+const MAX_KEPT: usize = 128;
+
+pub(crate) struct GrammarCompiler {
+    factory: ParserFactory,
+    tool_calls: TokenId,
+    kept: Mutex<HashMap<String, Grammar>>,
+}
+
+impl GrammarCompiler {
+    /// Builds the vocabulary's trie, once per model.
+    pub(crate) fn new(tokenizer: &Tokenizer, tool_calls: TokenId) -> Result<Self, String> {
+        let mut factory = ParserFactory::new_simple(&environment(tokenizer)).map_err(|error| error.to_string())?;
+        factory.quiet();
+        factory.limits_mut().verbose_errors = false;
+        Ok(GrammarCompiler { factory, tool_calls, kept: Mutex::default() })
+    }
+
+    /// The grammar of a reply, at its start.
+    pub(crate) fn compile(
+        &self,
+        tools: &[ToolDefinition],
+        choice: ToolChoice,
+        answer_schema: Option<&Value>,
+    ) -> Result<Grammar, GrammarError> {
+        if tools.is_empty() && choice == ToolChoice::Required {
+            return Err(GrammarError::NoTools);
+        }
+        let text = lark::reply(self.tool_calls, tools, choice, answer_schema);
+        if let Some(grammar) = self.kept().get(&text) {
+            return Ok(grammar.clone());
+        }
+        let matcher = self.matcher(&text).map_err(|reason| self.blame(tools, answer_schema, reason))?;
+        let grammar = Grammar { matcher };
+        let mut kept = self.kept();
+        if kept.len() >= MAX_KEPT {
+            kept.clear();
+        }
+        kept.insert(text, grammar.clone());
+        Ok(grammar)
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<String, Grammar>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn matcher(&self, text: &str) -> Result<Matcher, String> {
+        let matcher = Matcher::new(self.factory.create_parser(TopLevelGrammar::from_lark(text.to_owned())));
+        matcher.get_error().map_or(Ok(matcher), Err)
+    }
+
+    /// Names the schema, and the part of it, that failed.
+    fn blame(&self, tools: &[ToolDefinition], answer_schema: Option<&Value>, reason: String) -> GrammarError {
+        let answer = answer_schema.map(|schema| ("answer schema".to_owned(), schema));
+        let parameters = tools.iter().map(|tool| (format!("parameters of tool {:?}", tool.name), &tool.parameters));
+        let compile = |schema: &Value| self.matcher(&lark::schema(schema)).map(drop);
+        let found = answer.into_iter().chain(parameters).find_map(|(place, schema)| {
+            let (pointer, reason) = culprit::find(schema, &compile)?;
+            Some(GrammarError::Schema { place, pointer, reason })
+        });
+        found.unwrap_or(GrammarError::Together(reason))
+    }
+}
+
+/// The vocabulary as llguidance sees it: pieces as the bytes they spell, control tokens out of any text's reach.
+fn environment(tokenizer: &Tokenizer) -> TokEnv {
+    let vocab = tokenizer.vocab();
+    let words: Vec<Vec<u8>> = (0..)
+        .zip(&vocab.pieces)
+        .map(|(id, piece)| match piece {
+            // The marker byte is never part of UTF-8, so leaving its token out loses nothing.
+            Piece::Byte(TokTrie::SPECIAL_TOKEN_MARKER) | Piece::Unused(_) => Vec::new(),
+            Piece::Text { .. } | Piece::Byte(_) => vocab.bytes(TokenId(id)),
+            Piece::Control(name) => [&[TokTrie::SPECIAL_TOKEN_MARKER], name.as_bytes()].concat(),
+        })
+        .collect();
+    let info = TokRxInfo { tok_bos: Some(vocab.bos.0), ..TokRxInfo::new(words.len() as u32, vocab.eos.0) };
+    // Not canonical: nothing is forced on the model, each token is its own choice among the allowed.
+    std::sync::Arc::new(ApproximateTokEnv::new(TokTrie::from(&info, &words)))
+}

@@ -1,0 +1,69 @@
+//! The text of a reply's grammar, in llguidance's dialect of Lark.
+
+use std::fmt::Write;
+
+use serde_json::{Map, Value, json};
+
+use super::ToolChoice;
+use crate::chat::{ToolDefinition, dumps};
+use crate::tokenizer::TokenId;
+
+/// `[TOOL_CALLS] [{"name": …, "arguments": …, "id": …}]` with one call, or the answer. The space in front is the
+/// tokenizer's, and optional.
+pub(super) fn reply(
+    tool_calls: TokenId,
+    tools: &[ToolDefinition],
+    choice: ToolChoice,
+    answer_schema: Option<&Value>,
+) -> String {
+    let calls = !tools.is_empty() && choice != ToolChoice::None;
+    let mut text = String::from(match (calls, choice) {
+        (true, ToolChoice::Required) => "start: calls\n",
+        (true, ToolChoice::Auto | ToolChoice::None) => "start: calls | answer\n",
+        (false, _) => "start: answer\n",
+    });
+    if calls {
+        let alternatives: Vec<String> = (0..tools.len()).map(|index| format!("call_{index}")).collect();
+        let _ = writeln!(text, "calls: <[{}]> \" \"? \"[\" ({}) \"]\"", tool_calls.0, alternatives.join(" | "));
+        for (index, tool) in tools.iter().enumerate() {
+            let head = literal(&format!("{{\"name\": {}, \"arguments\": ", dumps(&json!(tool.name))));
+            let middle = literal(", \"id\": \"");
+            let _ = writeln!(text, "call_{index}: {head} arguments_{index} {middle} ID {}", literal("\"}"));
+            let _ = writeln!(text, "arguments_{index}: {}", json_rule(&tool.parameters));
+        }
+        text.push_str("ID: /[a-zA-Z0-9]{9}/\n");
+    }
+    match answer_schema {
+        Some(schema) => {
+            let _ = writeln!(text, "answer: \" \"? json\njson: {}", json_rule(schema));
+        }
+        None => text.push_str("answer: TEXT\nTEXT: /(?s:.*)/\n"),
+    }
+    text
+}
+
+/// A grammar of one schema alone.
+pub(super) fn schema(schema: &Value) -> String {
+    format!("start: {}\n", json_rule(schema))
+}
+
+/// JSON spaced as the model was trained on, and no other whitespace, so that it cannot write spaces for ever.
+fn json_rule(schema: &Value) -> String {
+    let options = json!({
+        "item_separator": ", ",
+        "key_separator": ": ",
+        "whitespace_flexible": false,
+        "coerce_one_of": true,
+    });
+    let mut entries = match schema {
+        Value::Object(entries) => entries.clone(),
+        other => Map::from_iter([("allOf".to_owned(), json!([other]))]),
+    };
+    entries.insert("x-guidance".to_owned(), options);
+    format!("%json {}", Value::Object(entries))
+}
+
+/// A string of the grammar's own syntax, which is JSON's.
+fn literal(text: &str) -> String {
+    Value::from(text).to_string()
+}

@@ -1,0 +1,78 @@
+//! Text to ids: byte-pair merges in the order of the pieces' scores, bytes for what no piece spells.
+
+use std::collections::HashSet;
+
+use tokenizers::Model as _;
+use tokenizers::models::bpe::{BPE, Merges, Vocab as BpeVocab};
+
+use super::vocab::SPACE;
+use super::{Piece, TokenId, TokenizerError, Vocab};
+
+/// Never found in a text: lookups are by one character or by merges, and no merge gives it.
+const UNKNOWN: &str = "<unknown>";
+
+pub(super) struct Encoder {
+    bpe: BPE,
+    add_space_prefix: bool,
+}
+
+impl Encoder {
+    pub(super) fn new(vocab: &Vocab) -> Result<Self, TokenizerError> {
+        let bpe = BPE::builder()
+            .vocab_and_merges(names(vocab), merges(vocab))
+            .cache_capacity(0)
+            .byte_fallback(true)
+            .unk_token(UNKNOWN.to_owned())
+            .fuse_unk(true)
+            .build()
+            .map_err(|error| TokenizerError::Merges(error.to_string()))?;
+        Ok(Encoder { bpe, add_space_prefix: vocab.add_space_prefix })
+    }
+
+    pub(super) fn encode(&self, text: &str, ids: &mut Vec<TokenId>) {
+        if text.is_empty() {
+            return;
+        }
+        let prefix = if self.add_space_prefix { " " } else { "" };
+        let spelled = format!("{prefix}{text}").replace(' ', SPACE.encode_utf8(&mut [0; 4]));
+        // Merging cannot fail: the vocabulary has the unknown token. Were it to, the text would be missing, not wrong.
+        let tokens = self.bpe.tokenize(&spelled).unwrap_or_default();
+        ids.extend(tokens.iter().map(|token| TokenId(token.id)));
+    }
+}
+
+/// Every piece that text can be spelled with, under the names that the merger looks up.
+fn names(vocab: &Vocab) -> BpeVocab {
+    let mut names = BpeVocab::default();
+    let unknown = vocab.pieces.iter().position(|piece| matches!(piece, Piece::Unused(_))).unwrap_or(0);
+    names.insert(UNKNOWN.to_owned(), unknown as u32);
+    for (id, piece) in (0..).zip(&vocab.pieces) {
+        match piece {
+            Piece::Text { piece, .. } => names.insert(piece.clone(), id),
+            Piece::Byte(byte) => names.insert(format!("<{byte:#04X}>"), id),
+            Piece::Control(_) | Piece::Unused(_) => continue,
+        };
+    }
+    names
+}
+
+/// Every way to put a piece together from two others, the best score first; of one piece, the longest left part first.
+fn merges(vocab: &Vocab) -> Merges {
+    let texts: Vec<(&str, f32)> = vocab
+        .pieces
+        .iter()
+        .filter_map(|piece| match piece {
+            Piece::Text { piece, score } => Some((piece.as_str(), *score)),
+            Piece::Byte(_) | Piece::Control(_) | Piece::Unused(_) => None,
+        })
+        .collect();
+    let known: HashSet<&str> = texts.iter().map(|(piece, _)| *piece).collect();
+    let mut merges: Vec<(&str, &str, f32)> = Vec::new();
+    for (piece, score) in texts {
+        let splits = piece.char_indices().skip(1).map(|(at, _)| piece.split_at(at));
+        let spelled = splits.filter(|(left, right)| known.contains(left) && known.contains(right));
+        merges.extend(spelled.map(|(left, right)| (left, right, score)));
+    }
+    merges.sort_by(|a, b| b.2.total_cmp(&a.2).then(b.0.len().cmp(&a.0.len())));
+    merges.into_iter().map(|(left, right, _)| (left.to_owned(), right.to_owned())).collect()
+}
