@@ -1,10 +1,12 @@
 //! An agent: one YAML file, read into plain data. What it may do is enforced by the platform, not written here.
 
 mod context;
+mod load;
 mod output;
+mod rules;
+mod shape;
 mod tool;
 
-use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -14,8 +16,7 @@ pub use context::{EffectiveContext, effective_context};
 pub use output::{Condition, DerivedField, OutputSpec};
 pub use tool::{DataLabel, Effect, Reach, ToolSpec};
 
-use crate::diagnostics::Loaded;
-use crate::talon::TalonConfig;
+pub(crate) use shape::file as file_shape;
 
 /// One agent, checked: its schemas compile, its tools keep the golden rule, its limits are within the platform's.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -33,8 +34,10 @@ pub struct AgentSpec {
     /// Tokens of context the agent may use; the model's own limit may be lower.
     pub max_context_tokens: usize,
     /// Wall clock for one execution of a task.
+    #[serde(rename = "timeout_seconds", serialize_with = "crate::seconds::serialize")]
     pub timeout: Duration,
     /// When a failed task runs again.
+    #[serde(rename = "retry_policy")]
     pub retry: RetrySpec,
     /// The system prompt.
     pub instructions: String,
@@ -58,8 +61,10 @@ pub struct RetrySpec {
     /// Growth of the delay from one retry to the next.
     pub backoff_multiplier: f64,
     /// Delay before the first retry.
+    #[serde(rename = "initial_delay_seconds", serialize_with = "crate::seconds::serialize")]
     pub initial_delay: Duration,
     /// Ceiling of the delay.
+    #[serde(rename = "max_delay_seconds", serialize_with = "crate::seconds::serialize")]
     pub max_delay: Duration,
     /// Share of the delay that may be taken off at random, `0.0..=1.0`.
     pub jitter: f64,
@@ -112,26 +117,4 @@ pub enum SessionMode {
     Task,
     /// The messages, until the session is reset.
     Worker,
-}
-
-impl AgentSpec {
-    /// Reads one file's text. `file` is the name that diagnostics show. `None` when there is an error.
-    pub fn parse(file: &str, text: &str) -> Loaded<Option<AgentSpec>> {
-        let _ = (file, text);
-        Loaded::default()
-    }
-
-    /// Reads one file, or every `*.yml` and `*.yaml` of a folder; names must be unique among them.
-    /// Agents without an error come back even when others have one.
-    pub fn load_path(path: &Path) -> Loaded<Vec<AgentSpec>> {
-        let _ = path;
-        Loaded::default()
-    }
-
-    /// Reads the agents of `config.agents_dir`, rebinds their tools by `config.tools`, and checks that their models
-    /// are among `config.models`. Sorted by name.
-    pub fn load(config: &TalonConfig) -> Loaded<Vec<AgentSpec>> {
-        let _ = config;
-        Loaded::default()
-    }
 }

@@ -4,9 +4,20 @@
 //! file, line, column and a hint. A value is handed out only when its file has no error.
 
 mod agent;
+mod talon;
+
 mod bundled;
 mod diagnostics;
-mod talon;
+mod endpoint;
+mod files;
+mod json_schema;
+mod nearest;
+mod schema;
+mod seconds;
+mod secrets;
+mod shape;
+mod source;
+mod yaml;
 
 pub use agent::{
     AgentSpec, Condition, DataLabel, DerivedField, Effect, EffectiveContext, Guardrails, OutputSpec, Reach, RetrySpec,
@@ -14,6 +25,7 @@ pub use agent::{
 };
 pub use bundled::{AGENTS as BUNDLED_AGENTS, BundledFile};
 pub use diagnostics::{Diagnostic, Diagnostics, Loaded, Position, Severity};
+pub use schema::{agent_schema, talon_schema};
 pub use talon::{
     AgentsDir, Environment, InferenceConfig, LeaseConfig, LogConfig, LogFormat, LogLevel, ModelSource, ModelSpec,
     PoolConfig, QueueConfig, ServerConfig, StoreConfig, TalonConfig, ToolBinding,

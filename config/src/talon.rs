@@ -1,17 +1,19 @@
 //! `talon.yml`: how one installation runs.
 
 mod environment;
+mod load;
+mod shape;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
 
 pub use environment::Environment;
 
-use crate::diagnostics::Loaded;
+pub(crate) use shape::file as file_shape;
 
 /// Everything an operator can set. `TalonConfig::default()` is the shipped `config/talon.yml`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -50,6 +52,7 @@ pub struct ServerConfig {
     /// The largest document that is accepted.
     pub max_document_bytes: u64,
     /// The longest `Prefer: wait=S`.
+    #[serde(rename = "max_wait_seconds", serialize_with = "crate::seconds::serialize")]
     pub max_wait: Duration,
 }
 
@@ -75,6 +78,7 @@ pub struct InferenceConfig {
     /// Tokens that one step may compute; bounds how long a prefill delays the others.
     pub max_batched_tokens: usize,
     /// The longest that one generation may take.
+    #[serde(serialize_with = "crate::seconds::serialize")]
     pub request_timeout: Duration,
     /// Room for keys and values, in tokens of all sessions together.
     pub kv_cache_tokens: usize,
@@ -96,6 +100,7 @@ pub struct PoolConfig {
     /// Share of its context above which a session is reset, `0.10..=0.95`.
     pub session_context_share: f64,
     /// Idle time after which a session is reset, and a worker above `warm_agents` leaves.
+    #[serde(serialize_with = "crate::seconds::serialize")]
     pub idle_timeout: Duration,
 }
 
@@ -139,6 +144,7 @@ pub enum AgentsDir {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LeaseConfig {
     /// A worker that has not renewed for this long has lost its task.
+    #[serde(rename = "timeout_seconds", serialize_with = "crate::seconds::serialize")]
     pub timeout: Duration,
 }
 
@@ -230,13 +236,6 @@ impl TalonConfig {
             lease: LeaseConfig { timeout: Duration::from_secs(30) },
             log: LogConfig { level: LogLevel::Info, format: LogFormat::Text },
         }
-    }
-
-    /// Reads the file at `path`, else the one that `TALON_CONFIG` names, else `config/talon.yml` below the current
-    /// folder, else nothing; then applies the environment. A file that was asked for and is not there is an error.
-    pub fn load(path: Option<&Path>, environment: &Environment) -> Loaded<TalonConfig> {
-        let _ = path;
-        Loaded { value: TalonConfig::defaults(environment), diagnostics: Default::default() }
     }
 
     /// The SQLite file.

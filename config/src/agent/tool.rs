@@ -21,6 +21,7 @@ pub struct ToolSpec {
     /// Where its arguments go.
     pub reach: Reach,
     /// Wall clock for one call.
+    #[serde(rename = "timeout_seconds", serialize_with = "crate::seconds::serialize")]
     pub timeout: Duration,
     /// JSON Schema of the arguments that the model gives; always of an object.
     pub parameters: Value,

@@ -1,0 +1,118 @@
+//! `talon.yml`: the shipped file, defaults, overrides.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use config::{AgentsDir, Environment, LogLevel, ModelSource, TalonConfig};
+
+use crate::lines;
+
+const SHIPPED: &str = include_str!("../../talon.yml");
+
+fn home() -> Environment {
+    Environment::from([("HOME", "/home/op")])
+}
+
+#[test]
+fn the_shipped_file_is_the_defaults() {
+    let loaded = TalonConfig::parse("config/talon.yml", SHIPPED, &home());
+    assert_eq!(lines(&loaded.diagnostics), "");
+    assert_eq!(loaded.value, TalonConfig::defaults(&home()));
+}
+
+#[test]
+fn a_file_of_comments_sets_nothing() {
+    let loaded = TalonConfig::parse("talon.yml", "# nothing\n\n  # here\n", &home());
+    assert_eq!(lines(&loaded.diagnostics), "");
+    assert_eq!(loaded.value, TalonConfig::defaults(&home()));
+}
+
+#[test]
+fn keys_that_are_left_out_keep_their_defaults() {
+    let text = "openclaw_core: {agents: {max_agents: 7}}\nserver: {max_document_bytes: 1048576}";
+    let config = TalonConfig::parse("talon.yml", text, &home()).into_result().unwrap().0;
+    let mut expected = TalonConfig::defaults(&home());
+    expected.agents.max_agents = 7;
+    expected.server.max_document_bytes = 1 << 20;
+    assert_eq!(config, expected);
+}
+
+#[test]
+fn paths_are_relative_to_the_file_and_know_home() {
+    let text = "data_dir: ~/data\nagents_dir: agents\nmodels: [{name: big, path: /models/big.gguf}, {name: own, path: own.gguf}]";
+    let config = TalonConfig::parse("/etc/talon/talon.yml", text, &home()).into_result().unwrap().0;
+    assert_eq!(config.store_path(), Path::new("/home/op/data/talon.db"));
+    assert_eq!(config.agents_dir, AgentsDir::Path("/etc/talon/agents".into()));
+    assert_eq!(config.models[0].source, ModelSource::Path("/models/big.gguf".into()));
+    assert_eq!(config.models[1].source, ModelSource::Path("/etc/talon/own.gguf".into()));
+}
+
+#[test]
+fn state_lives_where_the_environment_says() {
+    let data_dir = |environment: &Environment| TalonConfig::defaults(environment).data_dir;
+    assert_eq!(data_dir(&home()), PathBuf::from("/home/op/.local/share/talon"));
+    assert_eq!(data_dir(&[("HOME", "/home/op"), ("XDG_DATA_HOME", "/data")].into()), PathBuf::from("/data/talon"));
+}
+
+#[test]
+fn the_environment_overrides_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("own.yml");
+    fs::write(&file, "log: {level: warn}\nopenclaw_core: {agents: {max_agents: 7}}\ndata_dir: /from/file").unwrap();
+    let environment = Environment::from([
+        ("TALON_CONFIG", file.to_str().unwrap()),
+        ("TALON_DATA_DIR", "/from/environment"),
+        ("OPENCLAW_MAX_AGENTS", "10"),
+        ("OPENCLAW_LOG_LEVEL", "debug"),
+    ]);
+    let (config, said) = TalonConfig::load(None, &environment).into_result().unwrap();
+    assert_eq!(lines(&said), "");
+    assert_eq!(config.agents.max_agents, 10);
+    assert_eq!(config.log.level, LogLevel::Debug);
+    assert_eq!(config.data_dir, Path::new("/from/environment"));
+}
+
+#[test]
+fn a_wrong_variable_is_named() {
+    let environment = Environment::from([
+        ("OPENCLAW_MAX_AGENTS", "0"),
+        ("OPENCLAW_LOG_LEVEL", "inof"),
+        ("OPENCLAW_MODEL_BACKEND", "vllm"),
+        ("TALON_CONFIG", "/nowhere/talon.yml"),
+    ]);
+    let loaded = TalonConfig::load(None, &environment);
+    assert!(loaded.diagnostics.is_error());
+    assert_eq!(
+        lines(&loaded.diagnostics),
+        "\
+/nowhere/talon.yml: error: cannot be read: No such file or directory (os error 2)
+environment: error: OPENCLAW_LOG_LEVEL is the text \"inof\"; expected one of error, warn, info, debug, trace; \
+did you mean info?
+environment: error: OPENCLAW_MAX_AGENTS is 0; it must be 1 to 512
+environment: warning: OPENCLAW_MODEL_BACKEND has no effect: the engine is part of this program; models are named in \
+talon.yml; unset it
+"
+    );
+}
+
+#[test]
+fn fewer_agents_than_warm_ones_lower_the_warm_ones() {
+    let environment = Environment::from([("OPENCLAW_MAX_AGENTS", "2")]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("talon.yml");
+    fs::write(&file, "version: 1").unwrap();
+    let (config, said) = TalonConfig::load(Some(&file), &environment).into_result().unwrap();
+    assert_eq!((config.agents.max_agents, config.agents.warm_agents), (2, 2));
+    assert_eq!(lines(&said), "environment: warning: OPENCLAW_MAX_AGENTS is 2: warm_agents is lowered from 5\n");
+}
+
+#[test]
+fn loopback_and_only_loopback_needs_no_word() {
+    let listen = |text: &str| TalonConfig::parse("talon.yml", text, &home()).diagnostics.is_error();
+    assert!(!listen("server: {listen: '127.0.0.2:8400'}"));
+    assert!(!listen("server: {listen: '[::1]:8400'}"));
+    assert!(listen("server: {listen: '0.0.0.0:8400'}"));
+    assert!(listen("server: {listen: '[::]:8400'}"));
+    assert!(listen("server: {listen: '192.168.1.5:8400'}"));
+    assert!(!listen("server: {listen: '0.0.0.0:8400', dangerously_listen_beyond_loopback: true}"));
+}
