@@ -84,7 +84,9 @@ impl MemoryQueue {
         let due_back = now + self.settings.visibility_timeout;
         let Some(delivery) = lines.deliver(due_back) else {
             // What is delivered while this worker waits falls due back later than `due_back`.
-            return Ok(Take::Nothing { until: lines.delivered.values().next().map_or(due_back, |first| first.due_back) });
+            return Ok(Take::Nothing {
+                until: lines.delivered.values().next().map_or(due_back, |first| first.due_back),
+            });
         };
         if lines.waiting.iter().any(|line| !line.is_empty()) {
             // Permits do not add up while nobody waits: pass the wake-up on.

@@ -15,20 +15,21 @@
 //!                                                                      └───────────┘
 //! ```
 
-mod error;
-mod clock;
-mod task;
-mod outcome;
-mod step;
-mod retry;
-mod document;
 mod audit;
-mod figures;
 mod change;
-mod store;
+mod clock;
+mod document;
+mod error;
+mod figures;
 mod lease;
-mod relay;
 mod metrics;
+mod outcome;
+mod relay;
+mod retry;
+mod sqlite;
+mod step;
+mod store;
+mod task;
 mod wait;
 
 pub use audit::{Actor, AuditEntry};
@@ -43,6 +44,7 @@ pub use outcome::{Ended, Ending, Failure};
 pub use relay::{Relay, RelayError, RelaySettings, Relayed};
 pub use retry::{Next, RetryPolicy};
 
+pub use sqlite::{SqliteSettings, SqliteStore};
 pub use step::{Event, EventKind, NewStep, Step, StepKind};
 pub use store::{Cancelling, Fence, Opened, Outbound, Renewal, Requeueing, Store, Swept};
 pub use task::{AcceptError, Accepted, NewTask, Task, TaskFilter, TaskPage};

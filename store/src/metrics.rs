@@ -69,8 +69,8 @@ impl StoreMetrics {
         }
     }
 
-    pub(crate) fn accepted(&self, count: u64) {
-        self.accepted.inc_by(count);
+    pub(crate) fn accepted(&self) {
+        self.accepted.inc();
     }
 
     pub(crate) fn finished(&self, state: TaskState) {

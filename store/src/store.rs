@@ -21,7 +21,11 @@ use crate::task::{AcceptError, Accepted, NewTask, Task, TaskFilter, TaskPage};
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Accepts tasks in one transaction and answers each, in order. `actor` is who asked.
-    async fn accept(&self, tasks: Vec<NewTask>, actor: &Actor) -> Result<Vec<Result<Accepted, AcceptError>>, StoreError>;
+    async fn accept(
+        &self,
+        tasks: Vec<NewTask>,
+        actor: &Actor,
+    ) -> Result<Vec<Result<Accepted, AcceptError>>, StoreError>;
 
     /// Ends a waiting task at once; marks a running one for its worker to stop.
     async fn cancel(&self, task: TaskId, actor: &Actor) -> Result<Cancelling, StoreError>;

@@ -1,0 +1,46 @@
+//! Putting a dead letter back: an operator has looked at it.
+
+use async_trait::async_trait;
+use serde_json::json;
+use sqlx::Error;
+use types::{TaskId, TaskState};
+
+use super::transaction::Transaction;
+use super::writer::Request;
+use crate::audit::Actor;
+use crate::step::EventKind;
+use crate::store::Requeueing;
+
+pub(crate) struct Requeue {
+    pub(crate) task: TaskId,
+    pub(crate) actor: Actor,
+}
+
+#[async_trait]
+impl Request for Requeue {
+    type Answer = Requeueing;
+
+    const DOING: &'static str = "put a dead letter back";
+
+    async fn apply(&self, tx: &mut Transaction<'_>) -> Result<Requeueing, Error> {
+        let Some(task) = tx.standing(self.task).await? else { return Ok(Requeueing::Unknown) };
+        if task.state != TaskState::Dead {
+            return Ok(Requeueing::NotDead(task.state));
+        }
+        sqlx::query(
+            "UPDATE tasks SET state = 'queued', queued_at = $2, due_at = NULL, failures = 0, losses = 0,
+                    cancel_requested = 0, stop_reason = NULL, error = NULL, finished_at = NULL,
+                    deadline_at = CASE WHEN deadline_at <= $2 THEN NULL ELSE deadline_at END
+             WHERE id = $1",
+        )
+        .bind(self.task.to_string())
+        .bind(tx.now.as_millis())
+        .execute(&mut *tx.connection)
+        .await?;
+        let details = json!({ "failures": task.failures, "losses": task.losses });
+        tx.audit(&self.actor, "task.requeue", &self.task.to_string(), details).await?;
+        tx.outbound(self.task, task.class).await?;
+        tx.event(self.task, EventKind::Requeued, TaskState::Queued, json!({ "by": self.actor })).await?;
+        Ok(Requeueing::Queued)
+    }
+}
