@@ -37,6 +37,9 @@ pub struct ChatRequest {
     pub messages: Vec<Message>,
     /// Tools the model is told of.
     pub tools: Vec<ToolDefinition>,
+    /// Those of them that it may call now, each with the schema that its arguments are held to; it may be narrower than
+    /// the one the model is told of.
+    pub callable: Vec<ToolDefinition>,
     /// Whether it may or must call one. A reply holds at most one call.
     pub tool_choice: ToolChoice,
     /// JSON schema of the answer; none means free text.

@@ -36,7 +36,12 @@ impl ChatModel {
         &self.parts.tokenizer
     }
 
-    /// Tokens of the conversation as the model would read it.
+    /// The conversation as the model would read it.
+    pub fn prompt(&self, messages: &[Message], tools: &[ToolDefinition]) -> Vec<TokenId> {
+        self.parts.prompt(messages, tools)
+    }
+
+    /// Length of that prompt.
     pub fn count_tokens(&self, messages: &[Message], tools: &[ToolDefinition]) -> usize {
         self.parts.prompt(messages, tools).len()
     }
@@ -65,8 +70,8 @@ impl Parts {
     }
 
     fn prepare(&self, request: ChatRequest) -> Result<GenerateRequest, ReplyError> {
-        let ChatRequest { messages, tools, tool_choice, answer_schema, params, class, deadline } = request;
-        let grammar = self.grammars.compile(&tools, tool_choice, answer_schema.as_ref())?;
+        let ChatRequest { messages, tools, callable, tool_choice, answer_schema, params, class, deadline } = request;
+        let grammar = self.grammars.compile(&callable, tool_choice, answer_schema.as_ref())?;
         let params = params.stop_at(self.tokenizer.eos());
         Ok(GenerateRequest { prompt: self.prompt(&messages, &tools), params, grammar: Some(grammar), class, deadline })
     }

@@ -1,0 +1,219 @@
+//! Talks to a running server for the command line. Every refusal arrives as a [`Failure`] that says what to do.
+
+use std::path::Path;
+use std::time::Duration;
+
+use core_api::{AgentView, Cancellation, DocumentView, EventView, Problem, StepView, SubmitTask, TaskList, TaskView};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde::de::DeserializeOwned;
+use types::{AgentName, TaskId, TaskState};
+
+use crate::failure::{Failure, FailureKind, with_causes};
+
+/// How long one wait for a result lasts before it is asked for again.
+const WAIT_SECONDS: u64 = 60;
+/// Pauses while a full server is asked again.
+const BUSY_PAUSE: Duration = Duration::from_secs(1);
+
+/// A server, by its address.
+#[derive(Clone)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    url: String,
+}
+
+impl Client {
+    pub(crate) fn new(url: &str) -> Result<Self, Failure> {
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .connect_timeout(Duration::from_secs(5))
+            .build()
+            .map_err(|error| Failure::usage(format!("no HTTP client: {}", with_causes(&error))))?;
+        Ok(Client { http, url: url.trim_end_matches('/').to_owned() })
+    }
+
+    pub(crate) async fn upload(&self, path: &Path) -> Result<DocumentView, Failure> {
+        let bytes = tokio::fs::read(path)
+            .await
+            .map_err(|error| Failure::usage(format!("{} cannot be read: {error}", path.display())))?;
+        let name = path.file_name().map_or_else(|| "document".into(), |name| name.to_string_lossy().into_owned());
+        let request = self
+            .request(Method::POST, "/v1/documents")
+            .query(&[("name", name)])
+            .header("content-type", media_type(path))
+            .body(bytes);
+        let refused = |failure: Failure| failure.about(&path.display().to_string());
+        self.json(request).await.map_err(refused)
+    }
+
+    /// Submits; a full server is asked again until it takes the task.
+    pub(crate) async fn submit(&self, task: &SubmitTask, idempotency_key: Option<&str>) -> Result<TaskView, Failure> {
+        loop {
+            let mut request = self.request(Method::POST, "/v1/tasks").json(task);
+            if let Some(key) = idempotency_key {
+                request = request.header("idempotency-key", key);
+            }
+            let response = self.send(request).await?;
+            if response.status() != StatusCode::TOO_MANY_REQUESTS {
+                return body(response).await;
+            }
+            tokio::time::sleep(retry_after(&response).unwrap_or(BUSY_PAUSE)).await;
+        }
+    }
+
+    /// Waits for the task's end, whatever it is.
+    pub(crate) async fn wait(&self, id: TaskId) -> Result<TaskView, Failure> {
+        loop {
+            let request = self.request(Method::GET, &format!("/v1/tasks/{id}")).query(&[("wait", WAIT_SECONDS)]);
+            let task: TaskView = self.json(request).await?;
+            if task.state.is_terminal() {
+                return Ok(task);
+            }
+        }
+    }
+
+    pub(crate) async fn task(&self, id: TaskId) -> Result<TaskView, Failure> {
+        self.json(self.request(Method::GET, &format!("/v1/tasks/{id}"))).await
+    }
+
+    pub(crate) async fn steps(&self, id: TaskId) -> Result<Vec<StepView>, Failure> {
+        self.json(self.request(Method::GET, &format!("/v1/tasks/{id}/steps"))).await
+    }
+
+    pub(crate) async fn tasks(
+        &self,
+        state: Option<TaskState>,
+        agent: Option<&AgentName>,
+        limit: u32,
+    ) -> Result<TaskList, Failure> {
+        let mut query = vec![("limit", limit.to_string())];
+        query.extend(state.map(|state| ("state", state.to_string())));
+        query.extend(agent.map(|agent| ("agent", agent.to_string())));
+        self.json(self.request(Method::GET, "/v1/tasks").query(&query)).await
+    }
+
+    pub(crate) async fn cancel(&self, id: TaskId) -> Result<Cancellation, Failure> {
+        self.json(self.request(Method::POST, &format!("/v1/tasks/{id}/cancel"))).await
+    }
+
+    pub(crate) async fn agents(&self) -> Result<Vec<AgentView>, Failure> {
+        self.json(self.request(Method::GET, "/v1/agents")).await
+    }
+
+    /// A task's events from after `seen`, handed to `on_event` until the stream ends.
+    pub(crate) async fn events(
+        &self,
+        id: TaskId,
+        seen: i64,
+        mut on_event: impl FnMut(EventView),
+    ) -> Result<(), Failure> {
+        let request = self.request(Method::GET, &format!("/v1/tasks/{id}/events")).header("last-event-id", seen);
+        let mut response = accepted(self.send(request).await?).await?;
+        let mut lines = SseData::default();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
+            for data in lines.push(&chunk) {
+                let event = serde_json::from_str(&data).map_err(|error| {
+                    Failure::unavailable(format!("the server sent an event that is none: {error}"))
+                })?;
+                on_event(event);
+            }
+        }
+        Ok(())
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.url))
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        request.send().await.map_err(|error| self.unreachable(&error))
+    }
+
+    async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
+        body(self.send(request).await?).await
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        // The innermost reason; what is around it repeats the URL.
+        let mut reason: &dyn std::error::Error = error;
+        while let Some(source) = reason.source() {
+            reason = source;
+        }
+        Failure::unavailable(format!(
+            "no server answers at {} ({reason}); start one with `talon serve`, or name another with --url",
+            self.url,
+        ))
+    }
+}
+
+async fn body<T: DeserializeOwned>(response: Response) -> Result<T, Failure> {
+    let response = accepted(response).await?;
+    response.json().await.map_err(|error| {
+        Failure::unavailable(format!("the server's answer is not understood (another version?): {}", with_causes(&error)))
+    })
+}
+
+/// The response, if the server did what was asked; else its problem.
+async fn accepted(response: Response) -> Result<Response, Failure> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let text = response.text().await.unwrap_or_default();
+    let problem = serde_json::from_str::<Problem>(&text);
+    let message = problem.map_or_else(|_| format!("the server answered {status}"), |problem| problem.to_string());
+    Err(Failure::new(FailureKind::Refused, message))
+}
+
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get("retry-after")?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// What a file is, by its ending; the tool that reads it looks at the content.
+fn media_type(path: &Path) -> &'static str {
+    match path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase).as_deref() {
+        Some("pdf") => "application/pdf",
+        Some("csv") => "text/csv",
+        Some("md") => "text/markdown",
+        Some("json") => "application/json",
+        Some("txt" | "eml" | "log" | "diff" | "patch" | "tsv") => "text/plain",
+        _ => "application/octet-stream",
+    }
+}
+
+/// Finds the `data:` of server-sent events in a stream cut anywhere. Our server sends one line of data an event.
+#[derive(Default)]
+struct SseData {
+    rest: Vec<u8>,
+}
+
+impl SseData {
+    fn push(&mut self, chunk: &[u8]) -> Vec<String> {
+        self.rest.extend_from_slice(chunk);
+        let mut data = Vec::new();
+        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.rest.drain(..=end).collect();
+            if let Some(rest) = line.strip_prefix(b"data:") {
+                data.push(String::from_utf8_lossy(rest).trim().to_owned());
+            }
+        }
+        data
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_found_wherever_the_stream_is_cut() {
+        let stream = b"id: 1\nevent: step\ndata: {\"a\":1}\n\n: keep-alive\n\ndata: {\"b\":2}\n\n";
+        for cut in 0..stream.len() {
+            let mut lines = SseData::default();
+            let mut data = lines.push(&stream[..cut]);
+            data.extend(lines.push(&stream[cut..]));
+            assert_eq!(data, ["{\"a\":1}", "{\"b\":2}"], "cut at {cut}");
+        }
+    }
+}

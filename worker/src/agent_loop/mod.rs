@@ -1,0 +1,8 @@
+//! The agent loop: the model proposes, the platform disposes. `step.rs` decides, `run.rs` acts.
+
+mod conversation;
+mod run;
+mod step;
+
+pub use run::{Answer, Run};
+pub use step::{LoopLimits, Progress, Step};

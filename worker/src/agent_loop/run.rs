@@ -1,0 +1,234 @@
+//! Drives one task through model and tools to an answer. Everything it decides, `step.rs` decided.
+
+use std::time::{Duration, Instant};
+
+use inference::{ChatReply, ChatRequest, Message, ReplyContent, ToolCall};
+use serde_json::{Value, json};
+use store::{Lease, NewStep, StepKind};
+use types::{StopReason, Timestamp};
+
+use super::conversation::Conversation;
+use super::step::{Progress, Step};
+use crate::agent::Agent;
+use crate::metrics::WorkerMetrics;
+use crate::outcome::Interruption;
+use crate::session::Session;
+use crate::tools::{DocumentSource, ToolClient, ToolError};
+
+/// Characters of a text that a step's summary shows.
+const EXCERPT_CHARS: usize = 400;
+
+/// One execution of one task.
+pub struct Run<'a> {
+    /// Who works.
+    pub agent: &'a Agent,
+    /// What it holds; steps are recorded through it.
+    pub lease: &'a Lease,
+    /// The task's documents.
+    pub documents: &'a dyn DocumentSource,
+    /// The way out.
+    pub tools: &'a ToolClient,
+    /// When the execution is given up.
+    pub deadline: Instant,
+    /// The longest one generation may take.
+    pub request_timeout: Duration,
+    /// Where tool calls and the session's size are counted.
+    pub metrics: &'a WorkerMetrics,
+}
+
+/// The result of a task, and what its session may keep.
+#[derive(Debug)]
+pub struct Answer {
+    /// JSON by the agent's schema with the derived fields, or a JSON string.
+    pub output: Value,
+    /// The task's messages.
+    pub exchange: Vec<Message>,
+    /// Tokens of the whole conversation with the answer.
+    pub used_tokens: usize,
+}
+
+impl Run<'_> {
+    /// Works until the answer or until something ends the execution.
+    ///
+    /// # Errors
+    /// Why there is no answer, classed by what to do about it.
+    pub async fn to_answer(&self, session: &mut Session) -> Result<Answer, Interruption> {
+        let task = self.lease.task();
+        let limits = self.agent.loop_limits();
+        let callable = self.agent.callable(&task.documents);
+        let mut conversation = Conversation::new(self.agent, session, task.input.as_deref(), &task.documents);
+        let mut progress = Progress::default();
+        loop {
+            let tokens = conversation.make_room(self.agent.definitions());
+            self.metrics.session_holds(&self.agent.spec.name, self.lease.worker().slot, tokens);
+            self.check_room(tokens)?;
+            let tool_choice = progress.tool_choice(&limits);
+            let reply = self
+                .ask(ChatRequest {
+                    messages: conversation.messages(),
+                    tools: self.agent.definitions().to_vec(),
+                    callable: callable.clone(),
+                    tool_choice,
+                    answer_schema: self.agent.spec.output.schema.clone(),
+                    params: self.agent.sampling(tokens),
+                    class: task.class,
+                    deadline: Some(self.deadline.min(Instant::now() + self.request_timeout)),
+                })
+                .await?;
+            let used_tokens = reply.usage.prompt_tokens + reply.usage.completion_tokens;
+            match progress.next_step(reply.content, tool_choice, &limits) {
+                Step::Answer(text) => {
+                    let output = self.output(&text)?;
+                    conversation.push(Message::Assistant(text));
+                    return Ok(Answer { output, exchange: conversation.into_exchange(), used_tokens });
+                }
+                Step::Call(calls) => {
+                    conversation.push(Message::ToolCalls(calls.clone()));
+                    for call in calls {
+                        let content = self.call(&call).await?;
+                        if let Some(reason) = progress.record_call(&call, &content, &limits) {
+                            return Err(self.stopped(reason, &progress));
+                        }
+                        conversation.push(Message::ToolResult { call_id: call.id, content });
+                    }
+                }
+                Step::Stop(reason) => return Err(self.stopped(reason, &progress)),
+            }
+        }
+    }
+
+    /// Refuses a conversation that leaves no room for a reply, with both numbers.
+    fn check_room(&self, tokens: usize) -> Result<(), Interruption> {
+        let context = &self.agent.context;
+        if tokens < context.tokens {
+            return Ok(());
+        }
+        Err(Interruption::fail(
+            StopReason::ContextOverflow,
+            format!(
+                "the conversation has {tokens} tokens and agent {} has a {context}; give it a shorter document or split it",
+                self.agent.spec.name,
+            ),
+        ))
+    }
+
+    async fn ask(&self, request: ChatRequest) -> Result<ChatReply, Interruption> {
+        let (started_at, clock) = (Timestamp::now(), Instant::now());
+        let result = self.agent.model.reply(request).await;
+        let (summary, prompt_tokens, completion_tokens) = match &result {
+            Ok(reply) => (summary_of(&reply.content), reply.usage.prompt_tokens, reply.usage.completion_tokens),
+            Err(error) => (json!({"error": error.to_string()}), 0, 0),
+        };
+        self.record(NewStep {
+            kind: StepKind::Model,
+            started_at,
+            duration: clock.elapsed(),
+            prompt_tokens: prompt_tokens as u64,
+            completion_tokens: completion_tokens as u64,
+            summary,
+        })
+        .await?;
+        Ok(result?)
+    }
+
+    /// Makes a call and records it. Bad arguments are told to the model, which can mend them; every other error ends
+    /// the execution.
+    async fn call(&self, call: &ToolCall) -> Result<Value, Interruption> {
+        let (started_at, clock) = (Timestamp::now(), Instant::now());
+        let result = match self.agent.tool(&call.name) {
+            Some(tool) => self.tools.call(tool, &call.arguments, self.documents, self.deadline).await,
+            None => Err(ToolError::Unusable {
+                tool: call.name.clone(),
+                code: BAD_ARGUMENTS.to_owned(),
+                detail: "this agent has no tool of that name".to_owned(),
+            }),
+        };
+        let mut summary = json!({"tool": call.name, "arguments": call.arguments});
+        match &result {
+            Ok(output) => {
+                summary["result_bytes"] = json!(output.bytes);
+                summary["result"] = json!(excerpt(&output.value.to_string()));
+            }
+            Err(error) => summary["error"] = json!(error.to_string()),
+        }
+        let outcome = if result.is_ok() { "ok" } else { "error" };
+        self.metrics.tool_calls.with_label_values(&[self.agent.spec.name.as_str(), self.label(call), outcome]).inc();
+        self.record(NewStep {
+            kind: StepKind::Tool,
+            started_at,
+            duration: clock.elapsed(),
+            prompt_tokens: 0,
+            completion_tokens: 0,
+            summary,
+        })
+        .await?;
+        match result {
+            Ok(output) => Ok(output.value),
+            Err(ToolError::Unusable { code, detail, .. }) if code == BAD_ARGUMENTS => Ok(json!({"error": detail})),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn record(&self, step: NewStep) -> Result<(), Interruption> {
+        self.lease.record_step(step).await?;
+        Ok(())
+    }
+
+    /// The answer in the agent's form. A decoder that enforces the schema always passes; a model behind HTTP may not.
+    fn output(&self, text: &str) -> Result<Value, Interruption> {
+        let spec = &self.agent.spec.output;
+        if spec.schema.is_none() {
+            return Ok(Value::String(text.to_owned()));
+        }
+        match serde_json::from_str(text) {
+            Ok(Value::Object(mut answer)) => {
+                spec.derive(&mut answer);
+                Ok(Value::Object(answer))
+            }
+            Ok(other) => Ok(other),
+            Err(error) => Err(Interruption::Retry {
+                failure: store::Failure::new(
+                    StopReason::ModelError,
+                    format!("the answer is not JSON ({error}): {}", excerpt(text)),
+                ),
+                retry_after: None,
+            }),
+        }
+    }
+
+    fn stopped(&self, reason: StopReason, progress: &Progress) -> Interruption {
+        let (steps, calls) = (progress.num_steps(), progress.num_tool_calls());
+        Interruption::fail(
+            reason,
+            format!(
+                "agent {} was stopped ({reason}) after {steps} steps and {calls} tool calls; its guardrails set the limits",
+                self.agent.spec.name
+            ),
+        )
+    }
+
+    /// Only names from the agent's file become labels.
+    fn label(&self, call: &ToolCall) -> &str {
+        self.agent.tool(&call.name).map_or("unknown", |tool| tool.spec.name.as_str())
+    }
+}
+
+const BAD_ARGUMENTS: &str = "bad_arguments";
+
+fn summary_of(content: &ReplyContent) -> Value {
+    match content {
+        ReplyContent::Answer(text) => json!({"answer": excerpt(text)}),
+        ReplyContent::ToolCalls(calls) => {
+            let calls: Vec<Value> =
+                calls.iter().map(|call| json!({"tool": call.name, "arguments": call.arguments})).collect();
+            json!({"tool_calls": calls})
+        }
+    }
+}
+
+fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(EXCERPT_CHARS) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}

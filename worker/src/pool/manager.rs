@@ -1,0 +1,130 @@
+//! Applies the autoscaler's decisions: starts workers, drains them, replaces those that died.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+use types::ProcessId;
+
+use super::autoscaler::{PoolLimits, PoolStats, decide};
+use super::slot::{Slot, SlotState};
+use crate::worker::Workplace;
+
+/// Between two looks at the pool.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Keeps the number of workers where the autoscaler wants it.
+pub struct PoolManager {
+    place: Arc<Workplace>,
+    process: ProcessId,
+    limits: PoolLimits,
+    slots: Vec<Slot>,
+    abort: CancellationToken,
+    grown_at: Option<Instant>,
+}
+
+impl PoolManager {
+    /// A pool without workers; [`run`](Self::run) starts them.
+    pub fn new(place: Arc<Workplace>, process: ProcessId, limits: PoolLimits) -> Self {
+        PoolManager { place, process, limits, slots: Vec::new(), abort: CancellationToken::new(), grown_at: None }
+    }
+
+    /// Manages the pool until `shutdown`, then drains it: running tasks get `grace` to finish, then they are released.
+    pub async fn run(mut self, shutdown: CancellationToken, grace: Duration) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                _ = ticks.tick() => self.look().await,
+            }
+        }
+        self.drain(grace).await;
+    }
+
+    /// One look at the pool: buries what ended, asks for the target, moves towards it.
+    async fn look(&mut self) {
+        self.remove_ended().await;
+        let depth = match self.place.queue.depth().await {
+            Ok(depth) => depth.waiting(),
+            Err(error) => {
+                warn!(%error, "the queue's depth is unknown; the pool stays as it is");
+                return;
+            }
+        };
+        let now = Instant::now();
+        let active = self.slots.iter().filter(|slot| slot.state() != SlotState::Draining).count();
+        let stats = PoolStats {
+            depth,
+            workers: active,
+            idle_for: self.slots.iter().filter_map(|slot| slot.idle_for(now)).collect(),
+            since_growth: self.grown_at.map(|at| now.saturating_duration_since(at)),
+        };
+        let target = decide(&stats, &self.limits);
+        if target.workers > active {
+            self.grow(target.workers - active, now);
+        } else {
+            self.shrink(active - target.workers, now);
+        }
+        self.publish(target.workers);
+    }
+
+    fn grow(&mut self, count: usize, now: Instant) {
+        let beyond_warm = !self.slots.is_empty();
+        for _ in 0..count {
+            let number = (0..).find(|number| self.slots.iter().all(|slot| slot.number != *number)).unwrap_or_default();
+            self.slots.push(Slot::start(number, &self.process, self.place.clone(), self.abort.clone()));
+        }
+        if beyond_warm {
+            self.grown_at = Some(now);
+        }
+        info!(workers = self.slots.len(), "workers added");
+    }
+
+    /// Drains the workers that have been idle the longest.
+    fn shrink(&mut self, count: usize, now: Instant) {
+        let mut idle: Vec<&Slot> = self.slots.iter().filter(|slot| slot.idle_for(now).is_some()).collect();
+        idle.sort_by_key(|slot| std::cmp::Reverse(slot.idle_for(now)));
+        for slot in idle.into_iter().take(count) {
+            info!(slot = slot.number, "idle worker recycled");
+            slot.drain();
+        }
+    }
+
+    async fn remove_ended(&mut self) {
+        let (ended, alive) = std::mem::take(&mut self.slots).into_iter().partition(Slot::has_ended);
+        self.slots = alive;
+        for slot in Vec::<Slot>::from(ended) {
+            let number = slot.number;
+            if let Err(error) = slot.join().await {
+                error!(slot = number, %error, "a worker died; its task's lease will expire, and it is replaced");
+            }
+        }
+    }
+
+    fn publish(&self, target: usize) {
+        let count = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+        self.place.metrics.pool_target.set(count(target));
+        for state in SlotState::ALL {
+            let workers = self.slots.iter().filter(|slot| slot.state() == state).count();
+            self.place.metrics.pool_workers.with_label_values(&[state.as_str()]).set(count(workers));
+        }
+    }
+
+    async fn drain(mut self, grace: Duration) {
+        for slot in &self.slots {
+            slot.drain();
+        }
+        let abort = self.abort.clone();
+        let ended = futures::future::join_all(std::mem::take(&mut self.slots).into_iter().map(Slot::join));
+        tokio::pin!(ended);
+        if tokio::time::timeout(grace, &mut ended).await.is_err() {
+            warn!("tasks still run after the grace period; they are released and will run again");
+            abort.cancel();
+            ended.await;
+        }
+        self.publish(0);
+    }
+}

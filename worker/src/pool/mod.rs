@@ -1,0 +1,9 @@
+//! The pool of warm workers: `autoscaler.rs` decides how many, `manager.rs` makes it so, `slot.rs` is one place in it.
+
+mod autoscaler;
+mod manager;
+mod slot;
+
+pub use autoscaler::{PoolLimits, PoolStats, Target, decide};
+pub use manager::PoolManager;
+pub use slot::{SlotState, SlotStatus};
