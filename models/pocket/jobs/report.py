@@ -60,7 +60,7 @@ def table(g, long=False):
     columns = [names]
     headers = [g.any([dim, dim.capitalize()])]
     if style != "lines" and g.p(0.25):
-        headers.append(g.value(METRICS))
+        headers.append(g.value([m for m in METRICS if m != metric]))
         columns.append([str(g.int(0, 999)) for _ in names])
     headers.append(g.any([metric, metric.capitalize()]))
     columns.append(values)
