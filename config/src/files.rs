@@ -54,7 +54,8 @@ pub(crate) fn refuse_secrets(report: &mut Report<'_>) {
         for found in secrets::find(line) {
             let column = line[..found.range.start].chars().count() + 1;
             let span = Span::new(index + 1, column, line[found.range].chars().count());
-            let hint = "secrets do not belong into these files, which are shared: revoke this one and take it out";
+            let hint =
+                "secrets do not belong in these files, which are shared and versioned: revoke this one and take it out";
             report.error(span, format!("this looks like {}", found.what), hint);
         }
     }

@@ -97,7 +97,7 @@ fn check(schema: &Value, node: &Node, report: &mut Report<'_>) -> bool {
     let meta = match jsonschema::meta::validator_for(schema) {
         Ok(meta) => meta,
         Err(error) => {
-            report.error(node.span, format!("{} is not a usable JSON Schema: {error}", report.path()), "");
+            report.error(node.span, format!("{}: not a usable JSON Schema: {error}", report.path()), "");
             return false;
         }
     };
@@ -106,29 +106,42 @@ fn check(schema: &Value, node: &Node, report: &mut Report<'_>) -> bool {
         sound = false;
         let pointer = error.instance_path().as_str();
         let place = node.at_pointer(pointer);
-        if pointer.ends_with("/type") || pointer.rsplit_once('/').is_some_and(|(list, _)| list.ends_with("/type")) {
-            let hint = match &place.data {
-                Data::Text(given) => nearest(given, TYPES).map(|word| format!("did you mean {word}?")),
-                Data::Null => Some("write \"null\" in quotes".to_owned()),
-                _ => None,
-            };
-            let message = format!("{} is not a JSON type; the types are {}", place.found(), TYPES.join(", "));
-            report.error(place.span, message, hint.unwrap_or_default());
+        if pointer.ends_with("/type") {
+            refuse_type(place, report);
         } else {
-            let message = match error.kind() {
-                ValidationErrorKind::Format { format } if format == "regex" => {
-                    format!("{} is not a regular expression", place.found())
-                }
-                _ => format!("not valid in a JSON Schema: {error}"),
-            };
-            report.error(place.span, format!("{}{pointer}: {message}", report.path()), "");
+            report.error(place.span, format!("{}: not valid in a JSON Schema: {error}", report.path()), "");
         }
     }
     if sound && let Err(error) = jsonschema::validator_for(schema) {
         sound = false;
-        report.error(node.span, format!("{} is not a usable JSON Schema: {error}", report.path()), "");
+        let place = node.at_pointer(error.instance_path().as_str());
+        let problem = match error.kind() {
+            ValidationErrorKind::Format { format } if format == "regex" => {
+                format!("{} is not a regular expression", place.found())
+            }
+            _ => format!("not a usable JSON Schema: {error}"),
+        };
+        report.error(place.span, format!("{}: {problem}", report.path()), "");
     }
     sound
+}
+
+/// Says which of the types is none.
+fn refuse_type(node: &Node, report: &mut Report<'_>) {
+    let wrong = |node: &&Node| !matches!(&node.data, Data::Text(name) if TYPES.contains(&name.as_str()));
+    let node = match &node.data {
+        Data::List(items) => items.iter().find(wrong).unwrap_or(node),
+        _ => node,
+    };
+    let hint = match &node.data {
+        Data::Text(given) => nearest(given, TYPES).map(|word| format!("did you mean {word}?")),
+        Data::Null => Some("write \"null\" in quotes".to_owned()),
+        _ => None,
+    };
+    let found = if matches!(node.data, Data::Null) { "null without quotes".to_owned() } else { node.found() };
+    let (path, types) = (report.path(), TYPES.join(", "));
+    let message = format!("{path}: {found} is not a JSON type; the types are {types}");
+    report.error(node.span, message, hint.unwrap_or_default());
 }
 
 /// What is valid and yet surely not meant.
@@ -146,7 +159,7 @@ fn lint(node: &Node, report: &mut Report<'_>) {
             _ if keywords().any(|keyword| keyword == key) => {}
             _ => {
                 let hint = nearest(key, keywords()).map(|keyword| format!("did you mean {keyword}?"));
-                let message = format!("{key:?} is not a keyword of JSON Schema; it has no effect");
+                let message = format!("{}: {key:?} is not a keyword of JSON Schema; it has no effect", report.path());
                 report.warning(entry.key_span, message, hint.unwrap_or_default());
             }
         }
@@ -163,7 +176,7 @@ fn lint_required(node: &Node, report: &mut Report<'_>) {
         if properties.iter().all(|property| property.key != *name) {
             let known = properties.iter().map(|property| property.key.as_str());
             let hint = nearest(name, known).map(|name| format!("did you mean {name}?"));
-            let message = format!("{name:?} is required but not among the properties");
+            let message = format!("{}: {name:?} is required but not among the properties", report.path());
             report.warning(item.span, message, hint.unwrap_or_default());
         }
     }

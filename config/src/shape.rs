@@ -3,12 +3,14 @@
 
 mod fields;
 mod leaf;
+mod numbers;
 mod size;
 
 use serde_json::{Map, Value, json};
 
 pub(crate) use fields::{Fields, object};
-pub(crate) use leaf::{anything, choice, flag, name, number, parsed, seconds, text, whole};
+pub(crate) use leaf::{anything, choice, flag, name, parsed, text};
+pub(crate) use numbers::{number, seconds, whole};
 pub(crate) use size::bytes;
 
 use crate::source::Report;
@@ -34,11 +36,16 @@ pub(crate) trait Show: Shape {
 
 /// Says that `node` is of another type than expected.
 pub(crate) fn wrong_type(node: &Node, expected: &str, hint: impl Into<String>, report: &mut Report<'_>) {
-    let hint = match node.data {
-        Data::Null => "give it a value, or remove the key".to_owned(),
-        _ => hint.into(),
-    };
-    report.error(node.span, format!("{} is {}; expected {expected}", report.path(), node.found()), hint);
+    let path = report.path();
+    match node.data {
+        // Its own mistake has been reported.
+        Data::Broken => {}
+        Data::Null => {
+            let message = format!("{path} has no value; expected {expected}");
+            report.error(node.span, message, "give it a value, or remove the key");
+        }
+        _ => report.error(node.span, format!("{path} is {}; expected {expected}", node.found()), hint),
+    }
 }
 
 /// A list of one form.

@@ -1,5 +1,6 @@
 //! `talon.yml`: how one installation runs.
 
+mod core;
 mod environment;
 mod load;
 mod shape;
@@ -241,10 +242,5 @@ impl TalonConfig {
     /// The SQLite file.
     pub fn store_path(&self) -> PathBuf {
         self.data_dir.join(&self.store.path)
-    }
-
-    /// Where a tool lives in this installation: its binding, else the endpoint of the agent's file.
-    pub fn endpoint_of<'a>(&'a self, tool: &str, in_file: &'a str) -> &'a str {
-        self.tools.get(tool).map_or(in_file, |binding| &binding.endpoint)
     }
 }

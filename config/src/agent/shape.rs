@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use types::TeamName;
 
 use super::rules;
@@ -52,11 +52,7 @@ fn agent(fields: &mut Fields<'_, '_>) -> Option<AgentSpec> {
     let output = fields.optional("output", "the form of the answer; text when absent", object(output));
 
     if !fields.has("owner") {
-        fields.warning(
-            "owner",
-            |path| format!("{path} has no owner"),
-            "add \"owner: \" with who answers for the agent",
-        );
+        fields.warning("owner", |path| format!("{path} has no owner"), "add \"owner:\" with who answers for the agent");
     }
     let tools = tools.unwrap_or_default();
     let guardrails = guardrails.unwrap_or_default();
@@ -168,7 +164,7 @@ fn tool(fields: &mut Fields<'_, '_>) -> Option<ToolSpec> {
     let endpoint = fields.required("endpoint", "an absolute URL such as http://toolserver:9001/parse", endpoint());
     let description = fields.optional("description", "what the tool does, for the model", text());
     let effect = fields.optional("effect", "what a call changes; write when absent", choice(EFFECTS));
-    let data = fields.optional("data", "what its results are; judged by the host when absent", choice(LABELS));
+    let data = fields.optional("data", "what its results are; internal when absent", choice(LABELS));
     let reach = fields.optional(
         "reach",
         "whether its arguments leave the perimeter; judged by the host when absent",
@@ -192,16 +188,15 @@ fn tool(fields: &mut Fields<'_, '_>) -> Option<ToolSpec> {
             "make sure that the host is inside the perimeter, or write \"reach: external\"",
         );
     }
-    // What comes from outside is public; everything else is internal until someone says otherwise.
-    let assumed = if external { (DataLabel::Public, Reach::External) } else { (DataLabel::Internal, Reach::Internal) };
-    warn_of_assumptions(external, fields);
+    let assumed_reach = if external { Reach::External } else { Reach::Internal };
+    warn_of_assumptions(assumed_reach, fields);
     let tool = ToolSpec {
         name: name?,
         endpoint,
         description: description.unwrap_or_default(),
         effect: effect.unwrap_or(Effect::Write),
-        data: data.unwrap_or(assumed.0),
-        reach: reach.unwrap_or(assumed.1),
+        data: data.unwrap_or(DataLabel::Internal),
+        reach: reach.unwrap_or(assumed_reach),
         timeout,
         parameters: parameters.unwrap_or_else(|| json!({"type": "object"})),
         fixed_arguments: fixed_arguments.unwrap_or_default(),
@@ -210,12 +205,20 @@ fn tool(fields: &mut Fields<'_, '_>) -> Option<ToolSpec> {
     Some(tool)
 }
 
-fn warn_of_assumptions(external: bool, fields: &mut Fields<'_, '_>) {
-    let (data, reach) =
-        if external { ("data: public", "reach: external") } else { ("data: internal", "reach: internal") };
-    let assumed =
-        [("effect", "effect: write"), ("data", data), ("reach", reach), ("parameters", "parameters: {type: object}")];
-    let (keys, values): (Vec<_>, Vec<_>) = assumed.into_iter().filter(|(key, _)| !fields.has(key)).unzip();
+/// What a tool's file leaves out is assumed with care: results are internal until someone says otherwise.
+fn warn_of_assumptions(reach: Reach, fields: &mut Fields<'_, '_>) {
+    let reach = match reach {
+        Reach::Internal => "reach: internal",
+        Reach::External => "reach: external",
+    };
+    let assumed = [
+        ("effect", "effect: write"),
+        ("data", "data: internal"),
+        ("reach", reach),
+        ("parameters", "parameters: {type: object}"),
+    ]
+    .into_iter();
+    let (keys, values): (Vec<_>, Vec<_>) = assumed.filter(|(key, _)| !fields.has(key)).unzip();
     if !keys.is_empty() {
         let hint = format!("assumed {}; write what is true", values.join(", "));
         fields.warning("name", |path| format!("{path} leaves out {}", keys.join(", ")), hint);
@@ -227,23 +230,24 @@ fn output(fields: &mut Fields<'_, '_>) -> Option<OutputSpec> {
     let derived = fields.optional(
         "derived",
         "boolean fields that the platform adds to the answer by rule, by name",
-        named(object(|fields: &mut Fields<'_, '_>| {
-            fields.required("any", "conditions of which one is enough", list(object(condition)))
-        })),
+        named(attempt(object(|fields: &mut Fields<'_, '_>| {
+            fields.required("any", "conditions of which one is enough", list(attempt(object(condition))))
+        }))),
     );
-    let derived = derived.unwrap_or_default().into_iter().map(|(name, any)| DerivedField { name, any }).collect();
-    let output = OutputSpec { schema, derived };
-    rules::check_output(&output, fields);
-    Some(output)
+    let derived: Vec<(String, Vec<Option<Condition>>)> =
+        derived.unwrap_or_default().into_iter().map(|(name, any)| (name, any.unwrap_or_default())).collect();
+    for (name, any) in &derived {
+        rules::check_derived(name, any, schema.as_ref(), fields);
+    }
+    let derived = derived
+        .into_iter()
+        .map(|(name, any)| DerivedField { name, any: any.into_iter().flatten().collect() })
+        .collect();
+    Some(OutputSpec { schema, derived })
 }
 
 fn condition(fields: &mut Fields<'_, '_>) -> Option<Condition> {
     let field = fields.required("field", "a field of output.schema", text());
     let values: Option<Vec<Value>> = fields.required("in", "the values that fulfil the condition", list(anything()));
     Some(Condition { field: field?, r#in: values? })
-}
-
-/// The properties of an object schema.
-pub(super) fn properties(schema: &Value) -> Option<&Map<String, Value>> {
-    schema.get("properties").and_then(Value::as_object)
 }

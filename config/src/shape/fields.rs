@@ -20,18 +20,21 @@ impl<T, F: Fn(&mut Fields<'_, '_>) -> Option<T>> Shape for Object<F> {
 
     fn read(&self, node: &Node, report: &mut Report<'_>) -> Option<T> {
         let Data::Map(entries) = &node.data else {
-            wrong_type(node, "a mapping", "", report);
+            let schema = self.schema();
+            let keys = schema["properties"].as_object().into_iter().flatten().map(|(key, _)| key.as_str());
+            let hint = format!("its keys are {}", keys.collect::<Vec<_>>().join(", "));
+            wrong_type(node, "a mapping", hint, report);
             return None;
         };
-        let mut fields = Fields { mode: Mode::Read { node, entries, report }, known: Vec::new() };
+        let mut fields = Fields { mode: Mode::Read { node, entries, report }, known: Vec::new(), missing: Vec::new() };
         let value = (self.0)(&mut fields);
-        fields.refuse_unknown();
+        fields.close();
         value
     }
 
     fn schema(&self) -> Value {
         let mut description = Description::default();
-        let mut fields = Fields { mode: Mode::Describe(&mut description), known: Vec::new() };
+        let mut fields = Fields { mode: Mode::Describe(&mut description), known: Vec::new(), missing: Vec::new() };
         // Built without values: only the questions count.
         let _ = (self.0)(&mut fields);
         let mut schema = json!({
@@ -50,6 +53,8 @@ impl<T, F: Fn(&mut Fields<'_, '_>) -> Option<T>> Shape for Object<F> {
 pub(crate) struct Fields<'a, 's> {
     mode: Mode<'a, 's>,
     known: Vec<&'static str>,
+    /// Required keys that the file does not have, with what to say about them.
+    missing: Vec<(&'static str, String)>,
 }
 
 enum Mode<'a, 's> {
@@ -68,10 +73,7 @@ impl Fields<'_, '_> {
     pub(crate) fn required<S: Shape>(&mut self, key: &'static str, about: &str, shape: S) -> Option<S::Out> {
         let value = self.ask(key, about, None, &shape);
         match &mut self.mode {
-            Mode::Read { node, entries, report } if entries.iter().all(|entry| entry.key != key) => {
-                let message = format!("{} lacks the key {key:?}", report.path());
-                report.error(node.span, message, format!("add \"{key}:\" beside the keys here; {about}"));
-            }
+            Mode::Read { node, .. } if node.get(key).is_none() => self.missing.push((key, about.to_owned())),
             Mode::Read { .. } => {}
             Mode::Describe(description) => description.required.push(key),
         }
@@ -169,19 +171,26 @@ impl Fields<'_, '_> {
         }
     }
 
-    fn refuse_unknown(self) {
-        let Mode::Read { entries, report, .. } = self.mode else { return };
+    /// Reports unknown keys, and the missing ones that no unknown key was meant to be.
+    fn close(mut self) {
+        let Mode::Read { node, entries, report } = self.mode else { return };
         for entry in entries.iter().filter(|entry| !self.known.contains(&entry.key.as_str())) {
-            let unused = self.known.iter().copied().filter(|key| entries.iter().all(|entry| entry.key != *key));
+            let unused = self.known.iter().copied().filter(|key| node.get(key).is_none());
             let hint = match nearest(&entry.key, unused) {
-                Some(key) => format!("did you mean {key}?"),
-                None if entry.key == "<<" => {
-                    "merge keys are not part of YAML 1.2; name the whole value with an alias, or repeat the keys"
-                        .to_owned()
+                Some(key) => {
+                    self.missing.retain(|(missing, _)| *missing != key);
+                    format!("did you mean {key}?")
                 }
+                None if entry.key == "<<" => "merge keys are not part of YAML 1.2; name the whole value with an \
+                                              alias, or repeat the keys"
+                    .to_owned(),
                 None => format!("known keys are {}", self.known.join(", ")),
             };
             report.error(entry.key_span, format!("{} has no key {:?}", report.path(), entry.key), hint);
+        }
+        for (key, about) in self.missing {
+            let message = format!("{} lacks the key {key:?}", report.path());
+            report.error(node.span, message, format!("add \"{key}:\" beside this key: {about}"));
         }
     }
 }

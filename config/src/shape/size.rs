@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Value, json};
 
-use super::leaf::out_of_range;
+use super::numbers::out_of_range;
 use super::{Shape, Show, wrong_type};
 use crate::source::Report;
 use crate::yaml::{Data, Node};
@@ -28,7 +28,7 @@ impl Shape for Bytes {
         let given = match &node.data {
             Data::Int(bytes) => u64::try_from(*bytes).ok(),
             Data::Text(text) => parse(text),
-            Data::Null | Data::Bool(_) | Data::Float(_) | Data::List(_) | Data::Map(_) => None,
+            Data::Broken | Data::Null | Data::Bool(_) | Data::Float(_) | Data::List(_) | Data::Map(_) => None,
         };
         let Some(given) = given else {
             wrong_type(node, "a size", "write a number of bytes, or a text such as 20 MiB (KiB, MiB, GiB)", report);

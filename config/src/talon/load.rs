@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::shape::{LOG_LEVELS, agents_count};
+use super::core::agents_count;
+use super::shape::LOG_LEVELS;
 use super::{AgentsDir, Environment, ModelSource, TalonConfig, file_shape};
 use crate::diagnostics::{Diagnostic, Diagnostics, Loaded, Severity};
 use crate::files;

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::core;
 use super::{
-    AgentsDir, Environment, InferenceConfig, LeaseConfig, LogConfig, LogFormat, LogLevel, ModelSource, ModelSpec,
-    PoolConfig, QueueConfig, ServerConfig, StoreConfig, TalonConfig, ToolBinding,
+    AgentsDir, Environment, LeaseConfig, LogConfig, LogFormat, LogLevel, ModelSource, ModelSpec, QueueConfig,
+    ServerConfig, StoreConfig, TalonConfig, ToolBinding,
 };
 use crate::endpoint::endpoint;
 use crate::shape::{
-    Fields, Shape, Show, bytes, choice, flag, list, named, number, object, parsed, seconds, text, whole,
+    Fields, Shape, Show, attempt, bytes, choice, flag, list, named, object, parsed, seconds, text, whole,
 };
 
 /// The word in place of a path that means "compiled into the binary".
@@ -29,7 +30,7 @@ pub(super) const LOG_LEVELS: &[(&str, LogLevel)] = &[
 /// A whole file. Every key may be absent. `data_dir` is left empty when the file does not have it.
 pub(crate) fn file() -> impl Shape<Out = TalonConfig> {
     object(|fields: &mut Fields<'_, '_>| {
-        let default = TalonConfig::defaults(&Environment::default());
+        let default = defaults();
         fields.or("version", "the version of this file's format", whole(1..=1), 1);
         let server = fields.optional("server", "the REST interface", object(server));
         let data_dir = fields.optional(
@@ -39,8 +40,8 @@ pub(crate) fn file() -> impl Shape<Out = TalonConfig> {
         );
         let store = fields.optional("store", "the store", object(store));
         let queue = fields.optional("queue", "waiting tasks", object(queue));
-        let core = fields.optional("openclaw_core", "the engine and the worker pool", object(core));
-        let models = fields.optional("models", "the models that agents may name", list(object(model)));
+        let core = fields.optional("openclaw_core", "the engine and the worker pool", object(core::core));
+        let models = fields.optional("models", "the models that agents may name", list(attempt(object(model))));
         let tools = fields.optional(
             "tools",
             "tools by name that live elsewhere than the agents' files say",
@@ -56,7 +57,7 @@ pub(crate) fn file() -> impl Shape<Out = TalonConfig> {
         );
         let lease = fields.optional("lease", "leases on running tasks", object(lease));
         let log = fields.optional("log", "what is logged, and how", object(log));
-        check_models(models.as_deref(), fields);
+        let models = models.map(|models| check_models(models, fields));
         let (inference, agents) = core.unwrap_or((None, None));
         Some(TalonConfig {
             server: server.unwrap_or(default.server),
@@ -74,7 +75,8 @@ pub(crate) fn file() -> impl Shape<Out = TalonConfig> {
     })
 }
 
-fn defaults() -> TalonConfig {
+/// The defaults, but for those of the environment.
+pub(super) fn defaults() -> TalonConfig {
     TalonConfig::defaults(&Environment::default())
 }
 
@@ -128,118 +130,6 @@ fn queue(fields: &mut Fields<'_, '_>) -> Option<QueueConfig> {
     })
 }
 
-fn core(fields: &mut Fields<'_, '_>) -> Option<(Option<InferenceConfig>, Option<PoolConfig>)> {
-    let inference = fields.optional("inference", "the engine", object(inference));
-    let agents = fields.optional("agents", "the worker pool and its sessions", object(pool));
-    Some((inference, agents))
-}
-
-fn inference(fields: &mut Fields<'_, '_>) -> Option<InferenceConfig> {
-    let default = defaults().inference;
-    fields.unsupported(
-        "quantization",
-        "elsewhere it picks a kind of quantized weights (awq-4bit); here the model's file decides",
-        "take the key out, and name a quantized file (GGUF Q4_K, Q8_0) under models",
-    );
-    let max_batch_size = fields.or(
-        "max_batch_size",
-        "sequences that one step of the engine may carry",
-        whole(1..=256),
-        default.max_batch_size,
-    );
-    let inference = InferenceConfig {
-        max_batch_size,
-        max_batched_tokens: fields.or(
-            "max_batched_tokens",
-            "tokens that one step may compute; smaller makes running tasks smoother, larger reads prompts faster",
-            whole(16..=65_536),
-            default.max_batched_tokens,
-        ),
-        request_timeout: fields.or(
-            "request_timeout",
-            "seconds that one generation may take",
-            seconds(1..=3600),
-            default.request_timeout,
-        ),
-        kv_cache_tokens: fields.or(
-            "kv_cache_tokens",
-            "room for keys and values, in tokens of all sessions together; reserved at the start",
-            whole(256..=16_777_216),
-            default.kv_cache_tokens,
-        ),
-        max_waiting: fields.or(
-            "max_waiting",
-            "requests that may wait for the engine; more are refused as overloaded",
-            whole(1..=100_000),
-            default.max_waiting,
-        ),
-    };
-    if inference.max_batched_tokens < max_batch_size {
-        let tokens = inference.max_batched_tokens;
-        let message = |path: &str| {
-            format!(
-                "{path}.max_batched_tokens ({tokens}) is below max_batch_size ({max_batch_size}): every sequence needs a token"
-            )
-        };
-        let key = if fields.has("max_batched_tokens") { "max_batched_tokens" } else { "max_batch_size" };
-        fields.error(key, message, "raise the one or lower the other");
-    }
-    Some(inference)
-}
-
-fn pool(fields: &mut Fields<'_, '_>) -> Option<PoolConfig> {
-    let default = defaults().agents;
-    fields.unsupported(
-        "memory_limit_per_agent",
-        "elsewhere it caps the process of one agent; here agents share one process and cost KV tokens, not memory",
-        "take the key out; openclaw_core.inference.kv_cache_tokens bounds what all agents use together",
-    );
-    let pool = PoolConfig {
-        max_agents: max_agents(fields, default.max_agents),
-        warm_agents: fields.or("warm_agents", "workers that are always there", whole(1..=512), default.warm_agents),
-        scale_up_depth: fields.or(
-            "scale_up_depth",
-            "waiting tasks above which workers are added",
-            whole(0..=1_000_000),
-            default.scale_up_depth,
-        ),
-        session_max_tasks: fields.or(
-            "session_max_tasks",
-            "tasks after which a session is reset; up to a fifth fewer, so that sessions do not reset together",
-            whole(1..=1_000_000),
-            default.session_max_tasks,
-        ),
-        session_context_share: fields.or(
-            "session_context_share",
-            "share of its context above which a session is reset",
-            number(0.10..=0.95),
-            default.session_context_share,
-        ),
-        idle_timeout: fields.or(
-            "idle_timeout",
-            "seconds without a task after which a session is reset, and a worker above warm_agents leaves",
-            seconds(1..=86_400),
-            default.idle_timeout,
-        ),
-    };
-    if pool.max_agents < pool.warm_agents {
-        let (max, warm) = (pool.max_agents, pool.warm_agents);
-        let message = |path: &str| format!("{path}.warm_agents ({warm}) is above max_agents ({max})");
-        let key = if fields.has("warm_agents") { "warm_agents" } else { "max_agents" };
-        fields.error(key, message, format!("set warm_agents to {max} or less, or raise max_agents"));
-    }
-    Some(pool)
-}
-
-fn max_agents(fields: &mut Fields<'_, '_>, default: usize) -> usize {
-    fields.or("max_agents", "workers at most; OPENCLAW_MAX_AGENTS overrides it", agents_count(), default)
-}
-
-/// The limits of `max_agents`, for the file and for the variable.
-pub(super) fn agents_count() -> impl Show<Out = usize> {
-    whole(1..=512)
-}
-
 fn model(fields: &mut Fields<'_, '_>) -> Option<ModelSpec> {
     let name = fields.required("name", "what agents and callers call it", text());
     let source =
@@ -247,22 +137,20 @@ fn model(fields: &mut Fields<'_, '_>) -> Option<ModelSpec> {
     Some(ModelSpec { name: name?, source: source? })
 }
 
-fn check_models(models: Option<&[ModelSpec]>, fields: &mut Fields<'_, '_>) {
-    let Some(models) = models else { return };
+fn check_models(models: Vec<Option<ModelSpec>>, fields: &mut Fields<'_, '_>) -> Vec<ModelSpec> {
     if models.is_empty() {
-        fields.error(
-            "models",
-            |_| "models is empty; no agent could run".to_owned(),
-            "name a model, or take the key out",
-        );
+        let message = |_: &str| "models is empty; no agent could run".to_owned();
+        fields.error("models", message, "name a model, or take the key out");
     }
     let mut names = BTreeSet::new();
     for (index, model) in models.iter().enumerate() {
-        if !names.insert(&model.name) {
+        let Some(ModelSpec { name, .. }) = model else { continue };
+        if !names.insert(name) {
             let span = fields.node("models").map(|models| models.at_pointer(&format!("/{index}/name")).span);
-            fields.error_at(span, format!("there are two models named {:?}", model.name), "rename one of the two");
+            fields.error_at(span, format!("there are two models named {name:?}"), "rename one of the two");
         }
     }
+    models.into_iter().flatten().collect()
 }
 
 fn lease(fields: &mut Fields<'_, '_>) -> Option<LeaseConfig> {

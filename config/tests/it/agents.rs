@@ -112,7 +112,7 @@ fn the_oldest_format_loads_with_defaults_and_says_what_it_assumed() {
     assert_eq!(
         lines(&loaded.diagnostics),
         "\
-old.yml:2:3: warning: agent has no owner; add \"owner: \" with who answers for the agent
+old.yml:2:3: warning: agent has no owner; add \"owner:\" with who answers for the agent
 old.yml:11:13: warning: agent.tools[0] leaves out effect, data, reach, parameters; assumed effect: write, \
 data: internal, reach: internal, parameters: {type: object}; write what is true
 old.yml:13:13: warning: agent.tools[1] leaves out effect, data, reach, parameters; assumed effect: write, \
@@ -191,7 +191,7 @@ fn a_folder_gives_the_good_agents_and_every_mistake_of_the_others() {
         "\
 b.yaml:2:9: error: the agent document-summarizer is already in a.yml:2; give every agent a name of its own
 d.yml:1:9: error: this is not YAML: while parsing a node, did not find expected node content; \
-look at the indentation, the quotes and the colons of this line and the one before
+look at the indentation, the quotes and the brackets of this line and of the one before
 c.yml:4:10: error: there is no model \"pockte\" in talon.yml; did you mean pocket?
 "
     );
