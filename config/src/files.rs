@@ -10,7 +10,7 @@ use crate::source::{Report, Source, Span};
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// The text of one file.
-pub(crate) fn read(path: &Path) -> Result<Source, Diagnostic> {
+pub(crate) fn read(path: &Path) -> Result<Source, Box<Diagnostic>> {
     let size = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?.len();
     if MAX_FILE_BYTES < size {
         return Err(about(path, format!("the file has {size} bytes; more than {MAX_FILE_BYTES} are not read"), None));
@@ -24,7 +24,7 @@ pub(crate) fn read(path: &Path) -> Result<Source, Diagnostic> {
 }
 
 /// The `*.yml` and `*.yaml` files of a folder, by name. Hidden files and folders in it are left out.
-pub(crate) fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
+pub(crate) fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>, Box<Diagnostic>> {
     let entries = std::fs::read_dir(folder).map_err(|error| unreadable(folder, &error))?;
     let mut files = Vec::new();
     for entry in entries {
@@ -40,11 +40,12 @@ pub(crate) fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
 }
 
 /// An error about a file as a whole.
-pub(crate) fn about(path: &Path, message: String, hint: Option<&str>) -> Diagnostic {
-    Source::new(path.display().to_string(), "").diagnostic(Severity::Error, None, message, hint.map(str::to_owned))
+pub(crate) fn about(path: &Path, message: String, hint: Option<&str>) -> Box<Diagnostic> {
+    let source = Source::new(path.display().to_string(), "");
+    Box::new(source.diagnostic(Severity::Error, None, message, hint.map(str::to_owned)))
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
+fn unreadable(path: &Path, error: &std::io::Error) -> Box<Diagnostic> {
     about(path, format!("cannot be read: {error}"), None)
 }
 

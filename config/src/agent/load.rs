@@ -78,18 +78,18 @@ fn revision(agent: &AgentSpec) -> String {
 fn sources(path: &Path, diagnostics: &mut Diagnostics) -> Vec<Source> {
     let files = if path.is_dir() { files::yaml_files(path) } else { Ok(vec![path.to_owned()]) };
     let files = files.unwrap_or_else(|error| {
-        diagnostics.push(error);
+        diagnostics.push(*error);
         Vec::new()
     });
     if files.is_empty() && !diagnostics.is_error() {
         let hint = "put an agent's file there, such as one of the five under config/agents";
-        diagnostics.push(files::about(path, "the folder has no *.yml or *.yaml file".to_owned(), Some(hint)));
+        diagnostics.push(*files::about(path, "the folder has no *.yml or *.yaml file".to_owned(), Some(hint)));
     }
     let mut sources = Vec::new();
     for file in files {
         match files::read(&file) {
             Ok(source) => sources.push(source),
-            Err(error) => diagnostics.push(error),
+            Err(error) => diagnostics.push(*error),
         }
     }
     sources

@@ -65,7 +65,7 @@ fn parse(text: &str) -> Option<u64> {
 }
 
 fn in_units(bytes: u64) -> String {
-    match UNITS.iter().rev().find(|(_, factor)| bytes != 0 && bytes % factor == 0) {
+    match UNITS.iter().rev().find(|(_, factor)| bytes != 0 && bytes.is_multiple_of(*factor)) {
         Some((unit, factor)) => format!("{} {unit}", bytes / factor),
         None => bytes.to_string(),
     }

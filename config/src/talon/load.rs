@@ -23,7 +23,7 @@ impl TalonConfig {
         let loaded = match found.map(|path| (files::read(&path), path)) {
             Some((Ok(source), path)) => read(source, &path, environment),
             Some((Err(error), _)) => {
-                Loaded { value: TalonConfig::defaults(environment), diagnostics: [error].into_iter().collect() }
+                Loaded { value: TalonConfig::defaults(environment), diagnostics: [*error].into_iter().collect() }
             }
             None => Loaded { value: TalonConfig::defaults(environment), diagnostics: Diagnostics::default() },
         };

@@ -21,6 +21,14 @@ fn the_shipped_file_is_the_defaults() {
 }
 
 #[test]
+fn no_file_at_all_is_the_defaults() {
+    assert!(!Path::new("config/talon.yml").exists(), "tests run in the crate's folder");
+    let loaded = TalonConfig::load(None, &home());
+    assert_eq!(lines(&loaded.diagnostics), "");
+    assert_eq!(loaded.value, TalonConfig::defaults(&home()));
+}
+
+#[test]
 fn a_file_of_comments_sets_nothing() {
     let loaded = TalonConfig::parse("talon.yml", "# nothing\n\n  # here\n", &home());
     assert_eq!(lines(&loaded.diagnostics), "");
