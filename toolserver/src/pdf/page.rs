@@ -175,7 +175,7 @@ impl<'a> Walker<'a> {
                 }
                 "Tc" => state.character_spacing = number(0),
                 "Tw" => state.word_spacing = number(0),
-                "Tz" => state.stretch = number(0) / 100.0,
+                "Tz" if !operands.is_empty() => state.stretch = number(0) / 100.0,
                 "TL" => state.leading = number(0),
                 "Ts" => state.rise = number(0),
                 "Td" => cursor.next_line(number(0), number(1)),

@@ -44,20 +44,22 @@ impl ToUnicode {
 }
 
 fn characters(tokens: &mut Tokens<'_>, ranges: &mut Vec<Range>) {
-    while let (Some(Token::Hex(code)), Some(Token::Hex(target))) = (tokens.next(), tokens.next()) {
+    while let Some(code) = tokens.hex() {
+        let Some(target) = tokens.hex() else { return };
         let code = number(&code);
         ranges.push(Range { first: code, last: code, target: units(&target) });
     }
 }
 
 fn ranges_of(tokens: &mut Tokens<'_>, ranges: &mut Vec<Range>) {
-    while let (Some(Token::Hex(first)), Some(Token::Hex(last))) = (tokens.next(), tokens.next()) {
+    while let Some(first) = tokens.hex() {
+        let Some(last) = tokens.hex() else { return };
         let (first, last) = (number(&first), number(&last));
         match tokens.next() {
             Some(Token::Hex(target)) => ranges.push(Range { first, last, target: units(&target) }),
             Some(Token::Open) => {
                 let mut code = first;
-                while let Some(Token::Hex(target)) = tokens.next() {
+                while let Some(target) = tokens.hex() {
                     ranges.push(Range { first: code, last: code, target: units(&target) });
                     code = code.saturating_add(1);
                 }
@@ -84,6 +86,16 @@ enum Token<'a> {
 
 struct Tokens<'a> {
     rest: &'a [u8],
+}
+
+impl Tokens<'_> {
+    /// The next token, which ends a list when it is no code.
+    fn hex(&mut self) -> Option<Vec<u8>> {
+        match self.next()? {
+            Token::Hex(bytes) => Some(bytes),
+            Token::Open | Token::Close | Token::Word(_) => None,
+        }
+    }
 }
 
 impl<'a> Iterator for Tokens<'a> {

@@ -48,11 +48,11 @@ impl Separator {
         };
         cells.map(str::trim).collect()
     }
+}
 
-    /// The line under a Markdown header.
-    fn is_rule(self, line: &str) -> bool {
-        self == Separator::Bar && line.contains('-') && line.chars().all(|char| "-:| ".contains(char))
-    }
+/// The line under a header, as in Markdown.
+fn is_rule(line: &str) -> bool {
+    line.contains('-') && line.chars().all(|char| "-:| ".contains(char))
 }
 
 /// The first table in the text; with a `column`, the first that has numbers under that header.
@@ -92,7 +92,7 @@ impl<'a> Run<'a> {
     fn at(lines: &[&'a str], start: usize, separator: Separator) -> Self {
         let mut run = Run { separator, lines: Vec::new(), end: start };
         for line in &lines[start..] {
-            let rule = separator.is_rule(line);
+            let rule = !run.lines.is_empty() && is_rule(line);
             let cells = separator.cells(line);
             let fits = 2 <= cells.len() && run.lines.first().is_none_or(|first| first.len() == cells.len());
             if line.trim().is_empty() || !(rule || fits) {
@@ -136,8 +136,9 @@ impl<'a> Run<'a> {
 
 /// The last line before the table that says something.
 fn title(before: &[&str]) -> Option<String> {
-    let line = before.iter().rev().find(|line| !line.trim().is_empty())?;
-    let line = line.trim_start_matches(['#', '*', ' ', '\t']).trim_end();
-    let line = line.strip_suffix(':').unwrap_or(line).trim_end();
-    (!line.is_empty()).then(|| line.to_owned())
+    before.iter().rev().find_map(|line| {
+        let line = line.trim().trim_start_matches(['#', '*', ' ']);
+        let line = line.strip_suffix(':').unwrap_or(line).trim_end();
+        (!line.is_empty()).then(|| line.to_owned())
+    })
 }
