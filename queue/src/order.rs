@@ -7,37 +7,44 @@ const WEIGHTS: [i64; 3] = [8, 3, 1];
 
 /// Serves classes in proportion 8 : 3 : 1 (interactive, normal, batch) among those that wait.
 ///
-/// Smooth weighted round robin: each waiting class gains its weight, the richest is served and pays the sum. A class
-/// that always waits is therefore served at least once in any 12 picks, whatever waits beside it.
+/// Smooth weighted round robin: each waiting class gains its weight, the richest is served and pays the sum. While the
+/// same classes wait, that alone serves each once in any 12 picks; as they come and go, the overdue goes first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClassOrder {
     credit: [i64; 3],
+    /// Picks in a row that served another class while this one waited.
+    passed_over: [usize; 3],
 }
 
+/// A class that was passed over this often is overdue.
+const OVERDUE: usize = 11;
+
 impl ClassOrder {
-    /// A class that waits longest may be passed over this many times in a row.
-    pub const STARVATION_BOUND: usize = 11;
+    /// A class that waits is never passed over more often than this in a row: two may be overdue at once.
+    pub const STARVATION_BOUND: usize = OVERDUE + 1;
 
     /// The class to serve among those with `waiting > 0`; `None` when nothing waits.
     pub fn pick(&mut self, waiting: [usize; 3]) -> Option<TaskClass> {
-        let mut total = 0;
-        let mut best: Option<usize> = None;
-        for class in 0..WEIGHTS.len() {
-            if waiting[class] == 0 {
-                // Who does not wait neither saves up turns nor owes any.
-                self.credit[class] = 0;
-                continue;
-            }
-            self.credit[class] += WEIGHTS[class];
-            total += WEIGHTS[class];
-            // On a tie the more urgent class, which comes first.
-            if best.is_none_or(|best| self.credit[best] < self.credit[class]) {
-                best = Some(class);
-            }
+        let waits = |class: &usize| 0 < waiting[*class];
+        for class in (0..3).filter(|class| !waits(class)) {
+            // Who does not wait neither saves up turns nor owes any.
+            (self.credit[class], self.passed_over[class]) = (0, 0);
         }
-        let best = best?;
-        self.credit[best] -= total;
-        Some(TaskClass::ALL[best])
+        for class in (0..3).filter(waits) {
+            self.credit[class] += WEIGHTS[class];
+        }
+        // `rev`, because of equals the last is taken and the more urgent class comes first.
+        let overdue = (0..3).rev().filter(|&class| OVERDUE <= self.passed_over[class]);
+        let served = match overdue.max_by_key(|&class| self.passed_over[class]) {
+            Some(overdue) => overdue,
+            None => (0..3).rev().filter(waits).max_by_key(|&class| self.credit[class])?,
+        };
+        for class in (0..3).filter(waits) {
+            self.credit[served] -= WEIGHTS[class];
+            self.passed_over[class] += 1;
+        }
+        self.passed_over[served] = 0;
+        Some(TaskClass::ALL[served])
     }
 }
 
@@ -76,17 +83,17 @@ mod tests {
 
     #[test]
     fn no_class_that_waits_is_passed_over_longer_than_the_bound() {
-        // Every pattern of three rounds in which the more urgent classes come and go while batch waits.
-        for pattern in 0..(1_u32 << 12) {
+        // Every pattern in which the others come and go while one class waits.
+        for (patient, pattern) in (0..3).flat_map(|class| (0..1_u32 << 12).map(move |pattern| (class, pattern))) {
             let mut order = ClassOrder::default();
             let mut passed_over = 0;
-            for round in 0..36 {
-                let waiting = [usize::from(pattern >> (round % 12) & 1 == 1), usize::from(round % 3 == 0), 1];
-                match order.pick(waiting) {
-                    Some(Batch) => passed_over = 0,
-                    _ => passed_over += 1,
-                }
-                assert!(passed_over <= ClassOrder::STARVATION_BOUND, "pattern {pattern:b}");
+            for round in 0..60 {
+                let mut waiting = [usize::from(pattern >> (round % 12) & 1 == 1); 3];
+                waiting[(patient + 1) % 3] = usize::from(round % 5 != 0);
+                waiting[patient] = 1;
+                let served = order.pick(waiting).map(|class| class as usize);
+                passed_over = if served == Some(patient) { 0 } else { passed_over + 1 };
+                assert!(passed_over <= ClassOrder::STARVATION_BOUND, "class {patient}, pattern {pattern:b}");
             }
         }
     }

@@ -1,0 +1,221 @@
+//! The contract of [`Queue`], as claims about any implementation. Time stands still in these tests and is moved by the
+//! runtime, so no claim takes long.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use task_queue::{ClassOrder, Queue, QueueError};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use types::TaskClass::{Batch, Interactive, Normal};
+use types::{ProcessId, TaskClass, TaskId, WorkerId};
+
+/// A queue that is empty, and the time after which it hands an unacknowledged id out again.
+pub struct Subject {
+    pub queue: Arc<dyn Queue>,
+    pub visibility_timeout: Duration,
+}
+
+fn worker(slot: u32) -> WorkerId {
+    WorkerId { process: ProcessId::new(), slot }
+}
+
+impl Subject {
+    async fn push(&self, class: TaskClass) -> TaskId {
+        let task = TaskId::new();
+        self.queue.push(task, class).await.unwrap();
+        task
+    }
+
+    async fn take(&self) -> task_queue::Delivery {
+        self.queue.take(&worker(0)).await.unwrap()
+    }
+
+    async fn take_and_acknowledge(&self) -> TaskId {
+        let delivery = self.take().await;
+        let task = delivery.task();
+        self.queue.acknowledge(delivery).await.unwrap();
+        task
+    }
+
+    async fn is_empty(&self) -> bool {
+        timeout(self.visibility_timeout / 2, self.queue.take(&worker(9))).await.is_err()
+    }
+}
+
+pub async fn ids_of_a_class_come_in_the_order_they_were_pushed(subject: Subject) {
+    let pushed = [subject.push(Normal).await, subject.push(Normal).await, subject.push(Normal).await];
+    for expected in pushed {
+        assert_eq!(subject.take_and_acknowledge().await, expected);
+    }
+}
+
+pub async fn a_delivery_names_its_class(subject: Subject) {
+    subject.push(Batch).await;
+    assert_eq!(subject.take().await.class(), Batch);
+}
+
+pub async fn a_waiting_id_waits_once_however_often_it_is_pushed(subject: Subject) {
+    let task = subject.push(Normal).await;
+    subject.queue.push(task, Normal).await.unwrap();
+    assert_eq!(subject.queue.depth().await.unwrap().waiting(), 1);
+    assert_eq!(subject.take_and_acknowledge().await, task);
+    assert!(subject.is_empty().await);
+}
+
+pub async fn a_delivered_id_is_not_pushed_again(subject: Subject) {
+    let task = subject.push(Normal).await;
+    let delivery = subject.take().await;
+    subject.queue.push(task, Normal).await.unwrap();
+    assert!(subject.is_empty().await);
+    subject.queue.acknowledge(delivery).await.unwrap();
+}
+
+pub async fn an_acknowledged_id_can_be_pushed_again(subject: Subject) {
+    let task = subject.push(Normal).await;
+    subject.take_and_acknowledge().await;
+    subject.queue.push(task, Normal).await.unwrap();
+    assert_eq!(subject.take_and_acknowledge().await, task);
+}
+
+pub async fn an_unacknowledged_id_is_handed_out_again(subject: Subject) {
+    let task = subject.push(Normal).await;
+    let _forgotten = subject.take().await;
+    assert!(subject.is_empty().await);
+    tokio::time::advance(subject.visibility_timeout).await;
+    assert_eq!(subject.take_and_acknowledge().await, task);
+}
+
+pub async fn a_worker_that_waits_already_gets_what_another_forgot(subject: Subject) {
+    let waiting = {
+        let queue = Arc::clone(&subject.queue);
+        tokio::spawn(async move { queue.take(&worker(1)).await.unwrap().task() })
+    };
+    // The first of the two is served first; the other keeps waiting.
+    let second = {
+        let queue = Arc::clone(&subject.queue);
+        tokio::spawn(async move { queue.take(&worker(2)).await.unwrap().task() })
+    };
+    let task = subject.push(Normal).await;
+    let within = subject.visibility_timeout * 3;
+    assert_eq!(timeout(within, waiting).await.unwrap().unwrap(), task);
+    assert_eq!(timeout(within, second).await.unwrap().unwrap(), task);
+}
+
+pub async fn a_late_acknowledgement_does_not_forget_the_later_delivery(subject: Subject) {
+    let task = subject.push(Normal).await;
+    let late = subject.take().await;
+    tokio::time::advance(subject.visibility_timeout).await;
+    let second = subject.take().await;
+    subject.queue.acknowledge(late).await.unwrap();
+    // Still held for the second: not new, and handed out once more unless that one acknowledges.
+    drop(second);
+    tokio::time::advance(subject.visibility_timeout).await;
+    assert_eq!(subject.take_and_acknowledge().await, task);
+}
+
+pub async fn a_take_that_is_given_up_loses_nothing(subject: Subject) {
+    for _ in 0..100 {
+        let queue = Arc::clone(&subject.queue);
+        let given_up = tokio::spawn(async move { queue.take(&worker(1)).await.map(|delivery| delivery.task()) });
+        tokio::task::yield_now().await;
+        let task = subject.push(Normal).await;
+        given_up.abort();
+        // Either it came through before it was given up, or it is still there.
+        match given_up.await {
+            Ok(taken) => assert_eq!(taken.unwrap(), task),
+            Err(_) => assert_eq!(subject.take_and_acknowledge().await, task),
+        }
+    }
+}
+
+pub async fn every_id_reaches_exactly_one_of_many_workers(subject: Subject) {
+    const WORKERS: u32 = 8;
+    const TASKS: usize = 400;
+    let mut workers = JoinSet::new();
+    for slot in 0..WORKERS {
+        let queue = Arc::clone(&subject.queue);
+        workers.spawn(async move {
+            let mut taken = Vec::new();
+            loop {
+                match queue.take(&worker(slot)).await {
+                    Ok(delivery) => {
+                        taken.push(delivery.task());
+                        queue.acknowledge(delivery).await.unwrap();
+                        tokio::task::yield_now().await;
+                    }
+                    Err(QueueError::Closed(_)) => return taken,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        });
+    }
+    let mut pushed = HashSet::new();
+    for number in 0..TASKS {
+        pushed.insert(subject.push(TaskClass::ALL[number % 3]).await);
+    }
+    while subject.queue.depth().await.unwrap() != task_queue::Depth::default() {
+        tokio::task::yield_now().await;
+    }
+    subject.queue.close().await;
+    let taken: Vec<TaskId> = workers.join_all().await.into_iter().flatten().collect();
+    assert_eq!(taken.len(), TASKS);
+    assert_eq!(taken.into_iter().collect::<HashSet<_>>(), pushed);
+}
+
+pub async fn no_class_starves_under_a_flood_of_a_more_urgent_one(subject: Subject) {
+    for _ in 0..20 {
+        subject.push(Interactive).await;
+    }
+    let batch = subject.push(Batch).await;
+    for _ in 0..=ClassOrder::STARVATION_BOUND {
+        subject.push(Interactive).await;
+        if subject.take_and_acknowledge().await == batch {
+            return;
+        }
+    }
+    panic!("batch was passed over more than {} times", ClassOrder::STARVATION_BOUND);
+}
+
+pub async fn urgent_classes_get_the_larger_share(subject: Subject) {
+    let mut classes = HashMap::new();
+    for class in TaskClass::ALL {
+        for _ in 0..30 {
+            classes.insert(subject.push(class).await, class);
+        }
+    }
+    let mut served = [0; 3];
+    for _ in 0..24 {
+        let task = subject.take_and_acknowledge().await;
+        served[classes[&task] as usize] += 1;
+    }
+    assert_eq!(served, [16, 6, 2]);
+}
+
+pub async fn the_depth_counts_what_waits_and_what_is_delivered(subject: Subject) {
+    subject.push(Interactive).await;
+    subject.push(Batch).await;
+    subject.push(Batch).await;
+    let depth = subject.queue.depth().await.unwrap();
+    assert_eq!((depth.waiting, depth.delivered), ([1, 0, 2], 0));
+    let delivery = subject.take().await;
+    let depth = subject.queue.depth().await.unwrap();
+    assert_eq!((depth.waiting, depth.delivered), ([0, 0, 2], 1));
+    subject.queue.acknowledge(delivery).await.unwrap();
+    assert_eq!(subject.queue.depth().await.unwrap().delivered, 0);
+}
+
+pub async fn closing_ends_every_take_now_and_later(subject: Subject) {
+    let mut takers = JoinSet::new();
+    for slot in 0..4 {
+        let queue = Arc::clone(&subject.queue);
+        takers.spawn(async move { queue.take(&worker(slot)).await });
+    }
+    tokio::task::yield_now().await;
+    subject.queue.close().await;
+    for taken in takers.join_all().await {
+        assert!(matches!(taken, Err(QueueError::Closed(_))));
+    }
+    assert!(matches!(subject.queue.take(&worker(9)).await, Err(QueueError::Closed(_))));
+}
