@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
-use reqwest::header::{HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode, Url};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
@@ -62,6 +62,9 @@ impl ToolClient {
     ) -> Result<ToolOutput, ToolError> {
         let call = Call { tool };
         let remaining = deadline.saturating_duration_since(Instant::now());
+        if remaining.is_zero() {
+            return Err(call.deadline());
+        }
         let egress = match tool.network {
             Network::Internal => &self.internal,
             Network::Any => &self.any,
@@ -288,8 +291,7 @@ async fn start_of(response: &mut Response) -> Vec<u8> {
 
 /// Seconds, or the time until an HTTP date.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let name: HeaderName = RETRY_AFTER;
-    let text = headers.get(name)?.to_str().ok()?.trim();
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
