@@ -7,6 +7,8 @@ use std::time::Duration;
 pub struct Options {
     /// The largest request in bytes; a document is a third larger in base64.
     pub max_body_bytes: usize,
+    /// Requests that are taken at the same time, and with them the memory for their bodies; more are told to come back.
+    pub max_requests: usize,
     /// The most pages a document may have.
     pub max_pages: usize,
     /// The longest text that is returned, in bytes.
@@ -23,6 +25,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             max_body_bytes: 32 << 20,
+            max_requests: 32,
             max_pages: 500,
             max_text_bytes: 1 << 20,
             max_unpacked_bytes: 32 << 20,

@@ -41,7 +41,7 @@ impl Problem {
         Problem {
             status: StatusCode::SERVICE_UNAVAILABLE,
             code: "busy",
-            detail: "all readers are at work".to_owned(),
+            detail: "all places are taken; come back later".to_owned(),
             retry_after: Some(Duration::from_secs(1)),
         }
     }

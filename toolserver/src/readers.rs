@@ -68,19 +68,15 @@ impl Readers {
 mod tests {
     use super::*;
 
-    fn readers() -> Readers {
-        Readers::new(1, Duration::from_millis(50))
-    }
-
     #[tokio::test]
     async fn a_panic_is_the_documents_fault() {
-        let outcome = readers().run::<()>(|_| panic!("a library gives up")).await;
+        let outcome = Readers::new(1, Duration::from_secs(30)).run::<()>(|_| panic!("a library gives up")).await;
         assert_eq!(outcome, Err(Unusable::Unreadable("it is damaged".to_owned()).into()));
     }
 
     #[tokio::test]
     async fn a_reader_that_never_ends_is_left_behind_and_keeps_its_place() {
-        let readers = readers();
+        let readers = Readers::new(1, Duration::from_millis(50));
         let (release, gate) = std::sync::mpsc::channel::<()>();
         let stuck = readers.run(move |_| Ok(gate.recv().is_ok())).await;
         assert_eq!(stuck, Err(Unusable::TooSlow(Duration::from_millis(50)).into()));

@@ -9,7 +9,7 @@ pub(crate) enum Unusable {
     Empty,
     #[error("the document is encrypted; remove its password first")]
     Encrypted,
-    #[error("none of the {pages} pages has text; the document is a picture and needs OCR first")]
+    #[error("none of the {pages} pages has readable text; a scan or picture needs OCR first")]
     NoText { pages: usize },
     #[error("the document cannot be read: {0}")]
     Unreadable(String),

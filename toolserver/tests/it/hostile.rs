@@ -29,7 +29,7 @@ async fn an_empty_file_is_refused() {
 #[tokio::test]
 async fn pages_without_text_need_ocr() {
     let why = parse(&bytes(with_contents(["0 0 100 100 re f", ""]))).await.refused(422, "no_text");
-    assert_eq!(why, "none of the 2 pages has text; the document is a picture and needs OCR first");
+    assert_eq!(why, "none of the 2 pages has readable text; a scan or picture needs OCR first");
 }
 
 #[tokio::test]
@@ -48,6 +48,26 @@ async fn a_file_cut_anywhere_is_refused_or_complete() {
     for end in (0..whole.len()).step_by(whole.len() / 40) {
         let answer = server.parse("a.pdf", &whole[..end]).await;
         assert_eq!(answer.status, 422, "cut at {end} of {}: {}", whole.len(), answer.body);
+    }
+}
+
+#[tokio::test]
+async fn damaged_bytes_never_harm_the_server() {
+    let whole = bytes(with_contents([LINE; 3]));
+    let server = Server::start().await;
+    let mut random: u32 = 7;
+    let mut below = |end: usize| {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (random >> 8) as usize % end
+    };
+    for _ in 0..300 {
+        let mut damaged = whole.clone();
+        for _ in 0..8 {
+            let place = below(damaged.len());
+            damaged[place] = b"0123456789<>[]()/ RnQ\xff"[below(22)];
+        }
+        let answer = server.parse("a.pdf", &damaged).await;
+        assert!([200, 422].contains(&answer.status), "{}", answer.body);
     }
 }
 

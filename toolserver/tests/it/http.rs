@@ -1,6 +1,8 @@
 //! The server as an HTTP server.
 
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use toolserver::Options;
 
 use crate::server::{Server, answer, document};
@@ -35,6 +37,23 @@ async fn a_body_over_the_limit_is_refused() {
     let server = Server::with(Options { max_body_bytes: 1000, ..Options::default() }).await;
     server.parse("a.txt", &[b'a'; 1000]).await.refused(413, "too_large");
     server.parse("a.txt", b"short").await.ok();
+}
+
+#[tokio::test]
+async fn more_requests_than_the_limit_are_told_to_come_back() {
+    let server = Server::with(Options { max_requests: 1, ..Options::default() }).await;
+    // A request whose body never ends holds the only place.
+    let mut held = TcpStream::connect(server.address).await.unwrap();
+    held.write_all(b"POST /parse HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n")
+        .await
+        .unwrap();
+    // The server asks for the body only once it has taken the request.
+    held.read_exact(&mut [0; 12]).await.unwrap();
+    let sent = server.client().post(server.url("/parse")).body("{}").send().await.unwrap();
+    assert_eq!(sent.headers()["retry-after"], "1");
+    answer(sent).await.refused(503, "busy");
+    let health = server.client().get(server.url("/healthz")).send().await.unwrap();
+    assert_eq!(health.status(), 200);
 }
 
 #[tokio::test]
