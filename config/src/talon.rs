@@ -55,6 +55,33 @@ pub struct ServerConfig {
     /// The longest `Prefer: wait=S`.
     #[serde(rename = "max_wait_seconds", serialize_with = "crate::seconds::serialize")]
     pub max_wait: Duration,
+    /// Runs the reference tools in this process, under the name by which agents' files know them.
+    pub embedded_toolserver: bool,
+}
+
+/// An address that other machines reach, without the key that allows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0}, which other machines can reach, and this version has no authentication: whoever reaches it can submit tasks \
+     and read every result"
+)]
+pub struct Exposed(pub SocketAddr);
+
+impl Exposed {
+    /// What to do about it.
+    pub const HINT: &str = "listen on 127.0.0.1 behind a proxy that authenticates, or, if every machine that reaches the \
+                            address may do all of this, set dangerously_listen_beyond_loopback: true beside it";
+}
+
+impl ServerConfig {
+    /// Refuses an address beyond this machine, unless that is allowed.
+    ///
+    /// # Errors
+    /// The address.
+    pub fn check_exposure(&self) -> Result<(), Exposed> {
+        let allowed = self.listen.ip().is_loopback() || self.dangerously_listen_beyond_loopback;
+        if allowed { Ok(()) } else { Err(Exposed(self.listen)) }
+    }
 }
 
 /// The store.
@@ -212,6 +239,7 @@ impl TalonConfig {
                 dangerously_listen_beyond_loopback: false,
                 max_document_bytes: 20 * 1024 * 1024,
                 max_wait: Duration::from_secs(300),
+                embedded_toolserver: true,
             },
             data_dir: environment.data_dir(),
             store: StoreConfig { path: PathBuf::from("talon.db") },

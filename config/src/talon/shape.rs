@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::core;
 use super::{
-    AgentsDir, Environment, LeaseConfig, LogConfig, LogFormat, LogLevel, ModelSource, ModelSpec, QueueConfig,
+    AgentsDir, Environment, Exposed, LeaseConfig, LogConfig, LogFormat, LogLevel, ModelSource, ModelSpec, QueueConfig,
     ServerConfig, StoreConfig, TalonConfig, ToolBinding,
 };
 use crate::endpoint::endpoint;
@@ -102,18 +102,15 @@ fn server(fields: &mut Fields<'_, '_>) -> Option<ServerConfig> {
             seconds(1..=3600),
             default.max_wait,
         ),
+        embedded_toolserver: fields.or(
+            "embedded_toolserver",
+            "runs the reference tools in this process; agents know them as http://toolserver:9001",
+            flag(),
+            default.embedded_toolserver,
+        ),
     };
-    if !server.listen.ip().is_loopback() && !server.dangerously_listen_beyond_loopback {
-        let listen = server.listen;
-        let message = |path: &str| {
-            format!(
-                "{path}.listen is {listen}, which other machines can reach, and this version has no authentication: \
-                 whoever reaches it can submit tasks and read every result"
-            )
-        };
-        let hint = "listen on 127.0.0.1 behind a proxy that authenticates, or, if every machine that reaches the \
-                    address may do all of this, set dangerously_listen_beyond_loopback: true beside it";
-        fields.error("listen", message, hint);
+    if let Err(exposed) = server.check_exposure() {
+        fields.error("listen", |path: &str| format!("{path}.listen is {exposed}"), Exposed::HINT);
     }
     Some(server)
 }
