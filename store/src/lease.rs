@@ -55,7 +55,7 @@ pub enum Opening {
 #[must_use = "a lease dropped without an outcome expires, and the task runs again"]
 pub struct Lease {
     leases: Leases,
-    task: Task,
+    task: Box<Task>,
     worker: WorkerId,
     interrupt: watch::Receiver<Option<Interrupt>>,
 }
@@ -79,7 +79,7 @@ impl Leases {
     pub async fn open(&self, task: TaskId, worker: &WorkerId) -> Result<Opening, StoreError> {
         let asked = Instant::now();
         let task = match self.store.open(task, worker, self.lease_timeout).await? {
-            Opened::Held(task) => *task,
+            Opened::Held(task) => task,
             Opened::Gone(state) => return Ok(Opening::Gone(state)),
             Opened::Unknown => return Ok(Opening::Unknown),
         };
