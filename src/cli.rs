@@ -37,6 +37,8 @@ pub(crate) enum Command {
     /// Look at agents and check their files.
     #[command(subcommand)]
     Agent(AgentCommand),
+    /// Run cases with known answers through the whole product and score the agents.
+    Eval(EvalArgs),
     /// Start the reference tool server: /parse, /validate, /table.
     Toolserver(ToolserverArgs),
     /// Print a completion script, e.g. `talon completions bash > /etc/bash_completion.d/talon`.
@@ -180,6 +182,19 @@ pub(crate) struct ValidateArgs {
     /// The configuration to check as well.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct EvalArgs {
+    /// Files of cases, each named after its agent; without any, those of config/evals.
+    #[arg(value_name = "FILES")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The configuration whose models and agents are scored.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print every case that was not exactly right.
+    #[arg(long)]
+    pub(crate) failures: bool,
 }
 
 #[derive(Args)]

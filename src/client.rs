@@ -24,11 +24,14 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(url: &str) -> Result<Self, Failure> {
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .connect_timeout(Duration::from_secs(5))
+        // Fails when it is installed already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let builder = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(5));
+        // Only https needs the system's certificates, which a bare container lacks.
+        let builder = if url.starts_with("https:") { builder } else { builder.tls_certs_only([]) };
+        let http = builder
             .build()
-            .map_err(|error| Failure::usage(format!("no HTTP client: {}", with_causes(&error))))?;
+            .map_err(|error| Failure::usage(format!("no HTTP client can be made: {}", with_causes(&error))))?;
         Ok(Client { http, url: url.trim_end_matches('/').to_owned() })
     }
 
@@ -36,14 +39,18 @@ impl Client {
         let bytes = tokio::fs::read(path)
             .await
             .map_err(|error| Failure::usage(format!("{} cannot be read: {error}", path.display())))?;
-        let name = path.file_name().map_or_else(|| "document".into(), |name| name.to_string_lossy().into_owned());
+        let name = path.file_name().map_or_else(|| "document".to_owned(), |name| name.to_string_lossy().into_owned());
+        self.store(&name, bytes).await.map_err(|failure| failure.about(&path.display().to_string()))
+    }
+
+    /// Stores a document under a file's name.
+    pub(crate) async fn store(&self, name: &str, bytes: Vec<u8>) -> Result<DocumentView, Failure> {
         let request = self
             .request(Method::POST, "/v1/documents")
             .query(&[("name", name)])
-            .header("content-type", media_type(path))
+            .header("content-type", media_type(Path::new(name)))
             .body(bytes);
-        let refused = |failure: Failure| failure.about(&path.display().to_string());
-        self.json(request).await.map_err(refused)
+        self.json(request).await
     }
 
     /// Submits; a full server is asked again until it takes the task.
@@ -112,9 +119,8 @@ impl Client {
         let mut lines = SseData::default();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
             for data in lines.push(&chunk) {
-                let event = serde_json::from_str(&data).map_err(|error| {
-                    Failure::unavailable(format!("the server sent an event that is none: {error}"))
-                })?;
+                let event = serde_json::from_str(&data)
+                    .map_err(|error| Failure::unavailable(format!("the server sent an event that is none: {error}")))?;
                 on_event(event);
             }
         }
@@ -149,7 +155,10 @@ impl Client {
 async fn body<T: DeserializeOwned>(response: Response) -> Result<T, Failure> {
     let response = accepted(response).await?;
     response.json().await.map_err(|error| {
-        Failure::unavailable(format!("the server's answer is not understood (another version?): {}", with_causes(&error)))
+        Failure::unavailable(format!(
+            "the server's answer is not understood (another version?): {}",
+            with_causes(&error)
+        ))
     })
 }
 

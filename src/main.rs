@@ -1,1 +1,67 @@
-fn main() {}
+//! The command line. Thin: parses, runs one subcommand, prints its failure, exits with its code.
+
+mod agent;
+mod bundled;
+mod cli;
+mod client;
+mod completions;
+mod configuration;
+mod demo;
+mod enqueue;
+mod eval;
+mod expected;
+mod failure;
+mod logging;
+mod metrics;
+mod results;
+mod serve;
+mod show;
+mod signals;
+mod task;
+mod toolserver;
+mod trial;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    runtime()?.block_on(dispatch(cli.command, cli.json))
+}
+
+async fn dispatch(command: Command, json: bool) -> Result<(), Failure> {
+    match command {
+        Command::Demo(arguments) => demo::run(arguments, json).await,
+        Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Task(command) => task::run(command, json).await,
+        Command::Enqueue(arguments) => enqueue::run(arguments, json).await,
+        Command::Agent(command) => agent::run(command, json).await,
+        Command::Eval(arguments) => eval::run(arguments, json).await,
+        Command::Toolserver(arguments) => toolserver::run(arguments).await,
+        Command::Completions { shell } => {
+            completions::run(shell);
+            Ok(())
+        }
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::unavailable(format!("no threads for the runtime: {error}")))
+}

@@ -10,9 +10,7 @@ mod router;
 mod routes;
 mod state;
 
-pub use dto::{
-    AgentView, Cancellation, DocumentView, EventView, StepView, SubmitTask, TaskList, TaskView,
-};
+pub use dto::{AgentView, Cancellation, DocumentView, EventView, StepView, SubmitTask, TaskList, TaskView};
 pub use problem::Problem;
 pub use router::{openapi, router};
-pub use state::{ApiSettings, ApiState, Health, Readiness};
+pub use state::{ApiSettings, ApiState, Gather, Health, Readiness};

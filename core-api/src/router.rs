@@ -36,9 +36,8 @@ const MAX_JSON_BYTES: usize = 2 << 20;
 struct Description;
 
 fn described(max_document_bytes: usize) -> (Router<ApiState>, Document) {
-    let limited = OpenApiRouter::new()
-        .routes(routes!(documents::store))
-        .layer(DefaultBodyLimit::max(max_document_bytes));
+    let limited =
+        OpenApiRouter::new().routes(routes!(documents::store)).layer(DefaultBodyLimit::max(max_document_bytes));
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(tasks::submit, tasks::list))
         .routes(routes!(tasks::get))

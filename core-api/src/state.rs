@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::Registry;
-use store::{Actor, Store};
+use prometheus::proto::MetricFamily;
+use store::{Actor, Store, StoreMetrics};
 use tokio::sync::watch;
 use types::{AgentName, TeamName};
 
@@ -24,6 +24,9 @@ pub enum Readiness {
 
 /// Whether the process makes progress: `Err` says what stands still.
 pub type Health = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+/// Reads every metric of the process.
+pub type Gather = Arc<dyn Fn() -> Vec<MetricFamily> + Send + Sync>;
 
 /// Limits of the interface; from `server` in `talon.yml`.
 #[derive(Clone, Debug)]
@@ -46,7 +49,9 @@ pub struct ApiState {
     /// Who can work.
     pub agents: Arc<BTreeMap<AgentName, AgentView>>,
     /// Everything that is measured.
-    pub registry: Registry,
+    pub metrics: Gather,
+    /// The store's figures are asked for when metrics are.
+    pub store_metrics: StoreMetrics,
     /// Whether the process takes tasks.
     pub readiness: watch::Receiver<Readiness>,
     /// Whether it makes progress.

@@ -57,7 +57,11 @@ impl WorkerMetrics {
         Ok(WorkerMetrics {
             tasks: counter("openclaw_agent_tasks_total", "Executions by how they ended", &["agent", "status"])?,
             latency,
-            errors: counter("openclaw_agent_errors_total", "Executions without success by reason", &["agent", "reason"])?,
+            errors: counter(
+                "openclaw_agent_errors_total",
+                "Executions without success by reason",
+                &["agent", "reason"],
+            )?,
             tool_calls: counter("openclaw_tool_calls_total", "Tool calls by outcome", &["agent", "tool", "outcome"])?,
             session_resets: counter("openclaw_session_resets_total", "Sessions reset by reason", &["agent", "reason"])?,
             pool_workers: gauge("openclaw_pool_workers", "Workers by state", &["state"])?,

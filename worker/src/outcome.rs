@@ -124,7 +124,8 @@ mod tests {
     fn a_passing_fault_is_retried_and_the_wait_asked_for_is_kept() {
         check(ReplyError::Overloaded { waiting: 9 }.into(), "retry model_error");
         let wait = Some(Duration::from_secs(7));
-        let busy = ToolError::Retryable { tool: "t".into(), endpoint: "e".into(), detail: "429".into(), retry_after: wait };
+        let busy =
+            ToolError::Retryable { tool: "t".into(), endpoint: "e".into(), detail: "429".into(), retry_after: wait };
         let Interruption::Retry { retry_after, .. } = busy.into() else { panic!("a busy tool is retried") };
         assert_eq!(retry_after, wait);
     }

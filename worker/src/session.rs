@@ -118,8 +118,7 @@ impl Session {
     /// A task ended with an answer. `exchange` is what it added, `used_tokens` what its last prompt and reply held.
     pub fn finished(&mut self, exchange: Vec<Message>, used_tokens: usize, now: Instant) {
         let added = used_tokens.saturating_sub(self.history_tokens) as f64;
-        self.tokens_per_task =
-            if self.num_tasks == 0 { added } else { 0.7 * self.tokens_per_task + 0.3 * added };
+        self.tokens_per_task = if self.num_tasks == 0 { added } else { 0.7 * self.tokens_per_task + 0.3 * added };
         self.num_tasks += 1;
         self.last_used = now;
         match self.mode {

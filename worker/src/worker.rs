@@ -170,11 +170,8 @@ impl Worker {
         abort: &CancellationToken,
     ) -> Result<serde_json::Value, Interruption> {
         let task = lease.task();
-        let documents = TaskDocuments {
-            store: self.place.store.clone(),
-            team: task.team.clone(),
-            granted: task.documents.clone(),
-        };
+        let documents =
+            TaskDocuments { store: self.place.store.clone(), team: task.team.clone(), granted: task.documents.clone() };
         let now = Instant::now();
         let left = task.deadline_at.map_or(Duration::MAX, |deadline| deadline.since(Timestamp::now()));
         let allowed = agent.spec.timeout.min(left);

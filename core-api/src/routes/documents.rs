@@ -1,10 +1,10 @@
 //! `/v1/documents`: stored once, referred to by id.
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use serde::Deserialize;
 use store::NewDocument;
 use types::DocumentId;
@@ -46,7 +46,9 @@ pub(crate) async fn store(
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "document_too_large",
-            format!("the document has more than {limit} bytes (server.max_document_bytes); split it or raise the limit"),
+            format!(
+                "the document has more than {limit} bytes (server.max_document_bytes); split it or raise the limit"
+            ),
         ),
         status => Problem::new(status, "bad_body", rejection.body_text()),
     })?;
@@ -55,7 +57,10 @@ pub(crate) async fn store(
     }
     let name = query.name.unwrap_or_else(|| "document".to_owned());
     if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
-        return Err(Problem::unprocessable("bad_name", format!("the name must have 1 to {MAX_NAME_CHARS} printable characters")));
+        return Err(Problem::unprocessable(
+            "bad_name",
+            format!("the name must have 1 to {MAX_NAME_CHARS} printable characters"),
+        ));
     }
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = media_type.unwrap_or("application/octet-stream").to_owned();

@@ -34,7 +34,11 @@ pub(crate) async fn stream(
     let seen = match headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default()) {
         None => 0,
         Some(text) => text.parse().map_err(|_| {
-            Problem::new(StatusCode::BAD_REQUEST, "bad_last_event_id", format!("Last-Event-ID {text:?} is not a number"))
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                "bad_last_event_id",
+                format!("Last-Event-ID {text:?} is not a number"),
+            )
         })?,
     };
     // Subscribed before the first look, so that nothing falls between the two.
@@ -42,7 +46,8 @@ pub(crate) async fn stream(
     if state.store.task(id).await?.is_none() {
         return Err(no_task(id));
     }
-    let follower = Follower { store: state.store, task: id, seen, changes, ready: Vec::new().into_iter(), ended: false };
+    let follower =
+        Follower { store: state.store, task: id, seen, changes, ready: Vec::new().into_iter(), ended: false };
     Ok(Sse::new(futures::stream::unfold(follower, Follower::next)).keep_alive(KeepAlive::default()))
 }
 

@@ -51,7 +51,9 @@ where
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
             .map_err(|rejection| Problem::new(rejection.status(), "bad_path", rejection.body_text()))?;
-        text.parse().map(Id).map_err(|error: T::Err| Problem::new(StatusCode::NOT_FOUND, "not_found", error.to_string()))
+        text.parse()
+            .map(Id)
+            .map_err(|error: T::Err| Problem::new(StatusCode::NOT_FOUND, "not_found", error.to_string()))
     }
 }
 

@@ -33,8 +33,9 @@ pub(crate) async fn readyz(State(state): State<ApiState>) -> Result<&'static str
 /// Everything that is measured, in Prometheus's text format.
 #[utoipa::path(get, path = "/metrics", tag = "service", responses((status = 200, body = String, content_type = "text/plain")))]
 pub(crate) async fn metrics(State(state): State<ApiState>) -> Result<Response, Problem> {
+    state.store_metrics.show(&state.store.figures().await?);
     let text = TextEncoder::new()
-        .encode_to_string(&state.registry.gather())
+        .encode_to_string(&(state.metrics)())
         .map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "metrics", error.to_string()))?;
     let mut response = text.into_response();
     response

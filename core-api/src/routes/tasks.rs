@@ -23,7 +23,7 @@ const MAX_KEY_BYTES: usize = 255;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct SubmitQuery {
+pub(crate) struct WaitQuery {
     /// Wait up to this many seconds for the end; the same as `Prefer: wait=S`.
     #[serde(default)]
     wait: Option<u64>,
@@ -33,7 +33,7 @@ pub(crate) struct SubmitQuery {
 /// task in it. When the wait is over first, 202 with the task as it stands.
 #[utoipa::path(
     post, path = "/v1/tasks", tag = "tasks", request_body = SubmitTask,
-    params(SubmitQuery,
+    params(WaitQuery,
         ("Idempotency-Key" = Option<String>, Header, description = "Submitting again under the same key gives the same task back"),
         ("Prefer" = Option<String>, Header, description = "wait=S")),
     responses(
@@ -49,7 +49,7 @@ pub(crate) struct SubmitQuery {
 )]
 pub(crate) async fn submit(
     State(state): State<ApiState>,
-    Ask(query): Ask<SubmitQuery>,
+    Ask(query): Ask<WaitQuery>,
     headers: HeaderMap,
     Body(request): Body<SubmitTask>,
 ) -> Result<Response, Problem> {
@@ -118,7 +118,11 @@ fn patience(state: &ApiState, query: Option<u64>, headers: &HeaderMap) -> Result
         (Some(seconds), _) => seconds,
         (None, None) => return Ok(None),
         (None, Some(text)) => text.parse().map_err(|_| {
-            Problem::new(StatusCode::BAD_REQUEST, "bad_prefer", format!("Prefer: wait={text} is not a number of seconds"))
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                "bad_prefer",
+                format!("Prefer: wait={text} is not a number of seconds"),
+            )
         })?,
     };
     Ok(Some(Duration::from_secs(seconds).min(state.settings.max_wait)))
@@ -144,11 +148,19 @@ fn ended_badly(status: StatusCode, task: TaskView) -> Problem {
     Problem::new(status, &code, detail).with_task(serde_json::to_value(&task).unwrap_or_default())
 }
 
-/// Show a task.
-#[utoipa::path(get, path = "/v1/tasks/{id}", tag = "tasks", params(("id" = TaskId, Path)),
+/// Show a task; with `wait`, when it has ended or the wait is over.
+#[utoipa::path(get, path = "/v1/tasks/{id}", tag = "tasks", params(("id" = TaskId, Path), WaitQuery),
     responses((status = 200, body = TaskView), (status = 404, body = Problem)))]
-pub(crate) async fn get(State(state): State<ApiState>, Id(id): Id<TaskId>) -> Result<Json<TaskView>, Problem> {
-    let task = state.store.task(id).await?;
+pub(crate) async fn get(
+    State(state): State<ApiState>,
+    Id(id): Id<TaskId>,
+    Ask(query): Ask<WaitQuery>,
+    headers: HeaderMap,
+) -> Result<Json<TaskView>, Problem> {
+    let task = match patience(&state, query.wait, &headers)? {
+        None => state.store.task(id).await?,
+        Some(patience) => store::wait(state.store.as_ref(), id, patience).await?,
+    };
     task.map(|task| Json(task.into())).ok_or_else(|| no_task(id))
 }
 

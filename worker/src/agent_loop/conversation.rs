@@ -18,7 +18,12 @@ pub(super) struct Conversation<'a> {
 }
 
 impl<'a> Conversation<'a> {
-    pub(super) fn new(agent: &'a Agent, session: &'a mut Session, input: Option<&str>, documents: &[DocumentId]) -> Self {
+    pub(super) fn new(
+        agent: &'a Agent,
+        session: &'a mut Session,
+        input: Option<&str>,
+        documents: &[DocumentId],
+    ) -> Self {
         Conversation { agent, session, exchange: vec![Message::User(user_message(input, documents))] }
     }
 

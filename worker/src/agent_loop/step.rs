@@ -60,7 +60,11 @@ impl Progress {
         match reply {
             ReplyContent::Answer(text) => Step::Answer(text),
             ReplyContent::ToolCalls(_) if offered == ToolChoice::None => {
-                Step::Stop(if self.num_steps >= limits.max_steps { StopReason::StepLimit } else { StopReason::ToolLimit })
+                Step::Stop(if self.num_steps >= limits.max_steps {
+                    StopReason::StepLimit
+                } else {
+                    StopReason::ToolLimit
+                })
             }
             ReplyContent::ToolCalls(calls)
                 if self.num_tool_calls + u32::try_from(calls.len()).unwrap_or(u32::MAX) > limits.max_tool_calls =>
@@ -139,10 +143,7 @@ mod tests {
     #[test]
     fn more_parallel_calls_than_are_left_are_refused() {
         let calls = ReplyContent::ToolCalls(vec![call("a", json!({})); 3]);
-        assert_eq!(
-            Progress::default().next_step(calls, ToolChoice::Auto, &LIMITS),
-            Step::Stop(StopReason::ToolLimit)
-        );
+        assert_eq!(Progress::default().next_step(calls, ToolChoice::Auto, &LIMITS), Step::Stop(StopReason::ToolLimit));
     }
 
     #[test]
