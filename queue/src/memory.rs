@@ -104,7 +104,7 @@ enum Take {
 #[async_trait]
 impl Queue for MemoryQueue {
     async fn push(&self, task: TaskId, class: TaskClass) -> Result<(), QueueError> {
-        let is_new = self.lines().push(task, class);
+        let is_new = self.lines().push(task, class)?;
         if is_new {
             self.pushed.notify_one();
         }
@@ -143,13 +143,16 @@ impl Queue for MemoryQueue {
 
 impl Lines {
     /// Whether the id is new here.
-    fn push(&mut self, task: TaskId, class: TaskClass) -> bool {
+    fn push(&mut self, task: TaskId, class: TaskClass) -> Result<bool, Closed> {
+        if self.closed {
+            return Err(Closed);
+        }
         if self.held.contains_key(&task) {
-            return false;
+            return Ok(false);
         }
         self.held.insert(task, Place::Waiting);
         self.waiting[class as usize].push_back(task);
-        true
+        Ok(true)
     }
 
     fn deliver(&mut self, due_back: Instant) -> Option<Delivery> {

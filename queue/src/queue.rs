@@ -22,7 +22,7 @@ pub trait Queue: Send + Sync + 'static {
     /// How many ids the queue holds.
     async fn depth(&self) -> Result<Depth, QueueError>;
 
-    /// Ends every `take`, now and later, with [`Closed`]. What waits stays the store's to bring back.
+    /// Ends every `take` and `push`, now and later, with [`Closed`]. What waits is the store's to bring back.
     async fn close(&self);
 }
 

@@ -127,9 +127,10 @@ impl Relay {
 
     /// Gives every queued id again when fewer are in the queue than wait in the store.
     async fn refill(&self) -> Result<u64, RelayError> {
+        // In this order: what is accepted in between is then not taken for lost.
+        let queued = self.store.figures().await?.in_state(TaskState::Queued);
         let depth = self.queue.depth().await?;
-        let in_queue = (depth.waiting() + depth.delivered) as u64;
-        if self.store.figures().await?.in_state(TaskState::Queued) <= in_queue {
+        if queued <= (depth.waiting() + depth.delivered) as u64 {
             return Ok(0);
         }
         let mut refilled = 0;

@@ -206,7 +206,7 @@ pub async fn the_depth_counts_what_waits_and_what_is_delivered(subject: Subject)
     assert_eq!(subject.queue.depth().await.unwrap().delivered, 0);
 }
 
-pub async fn closing_ends_every_take_now_and_later(subject: Subject) {
+pub async fn closing_ends_every_take_and_push_now_and_later(subject: Subject) {
     let mut takers = JoinSet::new();
     for slot in 0..4 {
         let queue = Arc::clone(&subject.queue);
@@ -218,4 +218,5 @@ pub async fn closing_ends_every_take_now_and_later(subject: Subject) {
         assert!(matches!(taken, Err(QueueError::Closed(_))));
     }
     assert!(matches!(subject.queue.take(&worker(9)).await, Err(QueueError::Closed(_))));
+    assert!(matches!(subject.queue.push(TaskId::new(), Normal).await, Err(QueueError::Closed(_))));
 }

@@ -34,7 +34,7 @@ keeps! {
     no_class_starves_under_a_flood_of_a_more_urgent_one,
     urgent_classes_get_the_larger_share,
     the_depth_counts_what_waits_and_what_is_delivered,
-    closing_ends_every_take_now_and_later,
+    closing_ends_every_take_and_push_now_and_later,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -78,6 +78,11 @@ fn note(line: &str, promised: &mut HashSet<TaskId>, ended: &mut HashSet<TaskId>)
     id.parse().map(|id| set.insert(id)).is_ok()
 }
 
+/// Where a process tells of what it has done.
+type Say = fn(&str, TaskId);
+
+fn quiet(_: &str, _: TaskId) {}
+
 fn say(what: &str, task: TaskId) {
     // One call, so that lines of several threads do not mix.
     std::io::stdout().write_all(format!("{what} {task}\n").as_bytes()).unwrap();
@@ -85,7 +90,7 @@ fn say(what: &str, task: TaskId) {
 
 async fn work_until_killed(folder: &Path) {
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(settings(folder)).await.unwrap());
-    let mut all = run_workers(&store);
+    let mut all = run_workers(&store, say);
     for caller in 0..CALLERS {
         let store = Arc::clone(&store);
         all.spawn(async move {
@@ -102,7 +107,7 @@ async fn work_until_killed(folder: &Path) {
 }
 
 /// Relay, renewal and workers, as a process has them. Every fifth attempt is given back, the others complete.
-fn run_workers(store: &Arc<dyn Store>) -> JoinSet<()> {
+fn run_workers(store: &Arc<dyn Store>, say: Say) -> JoinSet<()> {
     let queue: Arc<dyn Queue> = Arc::new(MemoryQueue::new(MemoryQueueSettings::default()));
     let leases = Leases::new(Arc::clone(store), LEASE);
     let mut all = JoinSet::new();
@@ -110,12 +115,12 @@ fn run_workers(store: &Arc<dyn Store>) -> JoinSet<()> {
     all.spawn(relay.run(std::future::pending()));
     all.spawn(leases.clone().run(std::future::pending()));
     for slot in 0..WORKERS {
-        all.spawn(work(worker(slot), Arc::clone(&queue), leases.clone()));
+        all.spawn(work(worker(slot), Arc::clone(&queue), leases.clone(), say));
     }
     all
 }
 
-async fn work(worker: WorkerId, queue: Arc<dyn Queue>, leases: Leases) {
+async fn work(worker: WorkerId, queue: Arc<dyn Queue>, leases: Leases, say: Say) {
     for number in 1.. {
         let delivery = match queue.take(&worker).await {
             Ok(delivery) => delivery,
@@ -145,7 +150,7 @@ async fn finish(folder: &Path, promised: &HashSet<TaskId>, ended: &HashSet<TaskI
     // One that comes last shows that the workers have come through.
     let keyed = NewTask { idempotency_key: Some("last".to_owned()), ..new_task() };
     let last = store.accept(vec![keyed], &actor()).await.unwrap().pop().unwrap().unwrap().id;
-    let workers = run_workers(&store);
+    let workers = run_workers(&store, quiet);
     for &task in promised.iter().chain([&last]) {
         let task = store::wait(&*store, task, SECOND * 120).await.unwrap().expect("what was promised is there");
         assert_eq!((task.state, task.output), (TaskState::Succeeded, Some(json!(task.id))));
