@@ -24,8 +24,8 @@ from model import Config, Model
 from tok import Tokenizer
 
 MIX = {
-    "data-extraction": 0.28, "customer-query-routing": 0.18, "code-review-triage": 0.16, "document-summarization": 0.24,
-    "report-generation": 0.14,
+    "data-extraction": 0.28, "customer-query-routing": 0.24, "code-review-triage": 0.10, "document-summarization": 0.28,
+    "report-generation": 0.10,
 }
 HOME = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "talon-pocket"
 POOL = 1200  # examples that are sorted into batches at a time
@@ -47,7 +47,7 @@ def weights_of(learnt):
     out = []
     for value, run in itertools.groupby(learnt):
         n = len(list(run))
-        out += [min(max((60 / n) ** 0.75, 0.5), 4.0) if value else 0.0] * n
+        out += [min(max((60 / n) ** 1.5, 0.6), 6.0) if value else 0.0] * n
     return out
 
 

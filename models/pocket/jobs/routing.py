@@ -223,11 +223,11 @@ def message(g, long=False):
     )
     say = lambda templates: g.say(templates, **slots())
     body = [say(QUEUES[queue])]
-    if g.p(0.3):
+    if g.p(0.4):
         body.append(say(QUEUES[queue]))
     if priority != "normal":
         body.insert(len(body) if g.p(0.7) else 0, say(PRIORITIES[priority]))
-    for _ in range(g.int(15, 70) if long else g.any((0, 0, 1, 1, 2, 3))):
+    for _ in range(g.int(15, 70) if long else g.any((0, 0, 0, 1, 1, 2))):
         body.insert(g.r.randrange(len(body) + 1), say(ASIDES))
     text = g.any([" ", " ", "\n", "\n\n"]).join(body)
     if g.p(0.5):

@@ -309,7 +309,7 @@ def document(g, long=False):
 
     side = lambda: g.say(SIDE_REMARKS, **(values | {"p4": g.person()}))
     sentences = [(s, True) for s in key]
-    for _ in range(g.int(0, 5)):
+    for _ in range(g.any((0, 0, 0, 1, 1, 2, 2, 3))):
         sentences.insert(g.r.randrange(len(sentences) + 1), (side(), False))
     paragraphs, i = [], 0
     while i < len(sentences):
