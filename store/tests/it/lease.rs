@@ -23,6 +23,11 @@ async fn open(leases: &Leases, world: &World) -> store::Lease {
     }
 }
 
+/// Why the holder must stop; never hearing of it is a failure and not a hang.
+async fn told(lease: &store::Lease) -> Interrupt {
+    tokio::time::timeout(Duration::from_secs(60), lease.interrupted()).await.expect("told to stop")
+}
+
 #[tokio::test]
 async fn a_lease_is_consumed_by_its_outcome() {
     let world = sqlite(Limits::default()).await;
@@ -95,8 +100,8 @@ async fn a_renewal_tells_the_holder_to_stop() {
     world.clock.advance(LEASE);
     world.open(lost.task().id).await;
     leases.renew().await.unwrap();
-    assert_eq!(asked.interrupted().await, Interrupt::CancelRequested);
-    assert_eq!(lost.interrupted().await, Interrupt::Lost);
+    assert_eq!(told(&asked).await, Interrupt::CancelRequested);
+    assert_eq!(told(&lost).await, Interrupt::Lost);
     assert!(matches!(lost.complete(json!(1)).await, Err(StoreError::LeaseLost { .. })));
     assert_eq!(asked.cancelled().await.unwrap().state, TaskState::Cancelled);
 }
@@ -110,7 +115,7 @@ async fn a_cancellation_in_this_process_is_heard_at_once() {
     let lease = open(&leases, &world).await;
     // The keeper listens before its first tick; a cancellation before that is found by the renewal of that tick.
     world.store.cancel(lease.task().id, &actor()).await.unwrap();
-    assert_eq!(lease.interrupted().await, Interrupt::CancelRequested);
+    assert_eq!(told(&lease).await, Interrupt::CancelRequested);
     running.abort();
 }
 
