@@ -42,6 +42,7 @@ impl Renderer {
             Message::System(text) => Some(text.as_str()),
             _ => None,
         });
+        let messages = merge_users(messages);
         let last_user = messages.iter().rposition(|message| matches!(message, Message::User(_)));
         let mut segments = vec![Segment::Control(self.bos)];
         for (index, message) in messages.iter().enumerate() {
@@ -74,6 +75,21 @@ impl Renderer {
     fn wrap(&self, begin: TokenId, text: String, end: TokenId, segments: &mut Vec<Segment>) {
         segments.extend([Segment::Control(begin), Segment::Text(text), Segment::Control(end)]);
     }
+}
+
+/// User messages in a row are one, with an empty line between.
+fn merge_users(messages: &[Message]) -> Vec<Message> {
+    let mut merged: Vec<Message> = Vec::with_capacity(messages.len());
+    for message in messages {
+        match (merged.last_mut(), message) {
+            (Some(Message::User(before)), Message::User(text)) => {
+                before.push_str("\n\n");
+                before.push_str(text);
+            }
+            _ => merged.push(message.clone()),
+        }
+    }
+    merged
 }
 
 fn available(tools: &[ToolDefinition]) -> Value {

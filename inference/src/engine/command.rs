@@ -76,7 +76,7 @@ pub enum Event {
 
 /// Everything that wakes the engine. Aborting needs no command: a closed receiver is one.
 pub(crate) enum Command {
-    Submit(Submission),
+    Submit(Box<Submission>),
     /// Finish what was accepted, then end.
     Drain,
     /// End now; what was accepted ends as `Stopped`.

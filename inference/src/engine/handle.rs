@@ -67,7 +67,7 @@ impl EngineHandle {
         // All tokens and the end: the engine never waits for a reader.
         let (events, receiver) = mpsc::channel(max_new_tokens + 1);
         let prompt_tokens = request.prompt.len();
-        let submission = Submission { request, events, place, accepted_at: Instant::now() };
+        let submission = Box::new(Submission { request, events, place, accepted_at: Instant::now() });
         self.commands.try_send(Command::Submit(submission)).map_err(|error| match error {
             std_mpsc::TrySendError::Full(_) => overloaded(),
             std_mpsc::TrySendError::Disconnected(_) => Refused::Stopped,

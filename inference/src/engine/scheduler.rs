@@ -149,6 +149,11 @@ impl Scheduler {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use rand::rngs::StdRng;
+    use rand::{RngExt, SeedableRng};
+
     use super::*;
 
     const LIMITS: EngineConfig =
@@ -212,5 +217,44 @@ mod tests {
         assert_eq!(step(&mut scheduler), [(0, 1, true)]);
         assert_eq!(step(&mut scheduler), []);
         assert_eq!(scheduler.reserved_tokens(), 0);
+    }
+
+    /// Random arrivals, aborts and stops over thousands of steps.
+    #[test]
+    fn budgets_hold_at_every_step_and_nothing_is_left_at_the_end() {
+        let mut random = StdRng::seed_from_u64(4);
+        let mut scheduler = Scheduler::new(LIMITS);
+        let (mut next_id, mut live) = (0, BTreeSet::new());
+        while next_id < 2000 || !live.is_empty() {
+            if next_id < 2000 && random.random_range(0..3) == 0 {
+                let (prompt, max_new_tokens) = (random.random_range(1..30), random.random_range(1..=10));
+                let class = TaskClass::ALL[random.random_range(0..3)];
+                scheduler.submit(sequence(next_id, class, prompt, max_new_tokens));
+                live.insert(next_id);
+                next_id += 1;
+            }
+            if random.random_range(0..20) == 0
+                && let Some(id) = live.pop_first()
+            {
+                scheduler.remove(SequenceId(id));
+            }
+            let plan = scheduler.plan();
+            let rows: usize = plan.chunks.iter().map(|chunk| chunk.num_rows).sum();
+            assert!(rows <= LIMITS.max_num_batched_tokens);
+            assert_eq!(plan.chunks.is_empty(), live.is_empty(), "whoever is there moves");
+            let slots: BTreeSet<SlotId> = plan.chunks.iter().map(|chunk| chunk.slot).collect();
+            assert_eq!(slots.len(), plan.chunks.len(), "a slot has one sequence");
+            for chunk in &plan.chunks {
+                assert_eq!(scheduler.tokens(chunk).len(), chunk.num_rows);
+                scheduler.computed(chunk);
+                let stops = random.random_range(0..15) == 0;
+                if chunk.samples && (!scheduler.append(chunk.id, TokenId(1)) || stops) {
+                    assert!(live.remove(&chunk.id.0), "a sequence ends once");
+                    scheduler.remove(chunk.id);
+                }
+            }
+            scheduler.check_integrity();
+        }
+        assert_eq!((scheduler.num_running(), scheduler.num_waiting(), scheduler.reserved_tokens()), (0, 0, 0));
     }
 }

@@ -38,7 +38,7 @@ pub enum GrammarError {
         reason: String,
     },
     /// Nothing to call.
-    #[error("tool_choice is required but the request has no tools; give tools or choose auto")]
+    #[error("tool_choice is required but no tool is callable; give tools or choose auto")]
     NoTools,
     /// The parts are fine, together they are not.
     #[error("tools and answer schema cannot be enforced together: {0}; make them smaller")]

@@ -1,18 +1,22 @@
 //! Rotary positions and causal attention over slices, each sequence over its own KV. Grouped heads share their keys.
 //! Every sum runs over positions in ascending order, so a row's result does not depend on how a prompt was cut.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use candle_core::utils::barrier_pool;
 
-use super::kv::{HeadKv, SlotKv};
+use super::kv::{HeadKv, LANES, SlotKv};
+use super::math::exp;
 use crate::backend::{ModelInput, Span};
 use crate::gguf::Shape;
 
 /// Rows that one piece of work takes; small enough to spread one long prompt over all cores.
 const ROWS_PER_TASK: usize = 16;
-/// Partial sums of a dot product; the compiler keeps them in vector registers.
-const LANES: usize = 16;
+/// Columns of the values that are summed side by side, in registers.
+const STRIP: usize = 32;
+/// Below so many products of a key with a query, waking the other cores takes longer than they save.
+const MIN_SHARED_WORK: usize = 4096;
 
 /// Frequencies of the rotation, pairs `(2i, 2i + 1)` as GGUF's llama architecture has them.
 pub(super) struct Rope {
@@ -45,10 +49,10 @@ impl Rope {
 }
 
 impl Angles {
-    /// Turns every head of every row.
-    fn rotate(&self, rows: &mut [f32], row_width: usize) {
+    /// Turns the heads that stand at the front of each row, the first `width` of its values.
+    fn rotate(&self, rows: &mut [f32], row_width: usize, width: usize) {
         for (row, angles) in rows.chunks_exact_mut(row_width).zip(self.pairs.chunks_exact(self.per_row)) {
-            for head in row.chunks_exact_mut(2 * self.per_row) {
+            for head in row[..width].chunks_exact_mut(2 * self.per_row) {
                 for (pair, (cos, sin)) in head.chunks_exact_mut(2).zip(angles) {
                     let (a, b) = (pair[0], pair[1]);
                     pair[0] = a * cos - b * sin;
@@ -77,40 +81,41 @@ struct Task<'a> {
 }
 
 impl Attention<'_> {
-    /// Appends the rows' keys and values, and gives what the rows see: `[row][head][head_dim]`.
-    pub(super) fn attend(
-        &self,
-        mut queries: Vec<f32>,
-        mut keys: Vec<f32>,
-        values: &[f32],
-        slots: &mut [Option<SlotKv>],
-    ) -> Vec<f32> {
+    /// Takes rows `[queries | keys | values]`, appends keys and values, and gives what the rows see:
+    /// `[row][head][head_dim]`.
+    pub(super) fn attend(&self, mut rows: Vec<f32>, slots: &mut [Option<SlotKv>]) -> Vec<f32> {
         let Shape { heads, kv_heads, head_dim, .. } = *self.shape;
-        self.angles.rotate(&mut queries, heads * head_dim);
-        self.angles.rotate(&mut keys, kv_heads * head_dim);
-        self.append(&keys, values, slots);
+        let (queries, keys) = (heads * head_dim, kv_heads * head_dim);
+        let row_width = queries + 2 * keys;
+        self.angles.rotate(&mut rows, row_width, queries + keys);
+        self.append(&rows, row_width, slots);
         let tasks = self.tasks(slots);
         let results: Vec<OnceLock<Vec<f32>>> = tasks.iter().map(|_| OnceLock::new()).collect();
-        barrier_pool().execute_chunked(tasks.len(), |range| {
+        let run = |range: Range<usize>| {
             for index in range {
-                let _ = results[index].set(self.attend_task(&tasks[index], &queries));
+                let _ = results[index].set(self.attend_task(&tasks[index], &rows, row_width));
             }
-        });
-        let group = heads / kv_heads;
-        let mut attended = queries;
+        };
+        if tasks.iter().map(|task| task.num_rows * task.first_position).sum::<usize>() < MIN_SHARED_WORK {
+            run(0..tasks.len());
+        } else {
+            barrier_pool().execute_chunked(tasks.len(), run);
+        }
+        let mut attended = vec![0.0; rows.len() / row_width * queries];
+        let group = queries / kv_heads;
         for (task, result) in tasks.iter().zip(results) {
             let result = result.into_inner().unwrap_or_default();
-            for (row, part) in (task.first_row..).zip(result.chunks_exact(group * head_dim)) {
-                let at = (row * heads + task.kv_head * group) * head_dim;
-                attended[at..at + group * head_dim].copy_from_slice(part);
+            for (row, part) in (task.first_row..).zip(result.chunks_exact(group)) {
+                let at = row * queries + task.kv_head * group;
+                attended[at..at + group].copy_from_slice(part);
             }
         }
         attended
     }
 
-    fn append(&self, keys: &[f32], values: &[f32], slots: &mut [Option<SlotKv>]) {
-        let width = self.shape.kv_heads * self.shape.head_dim;
-        let mut rows = keys.chunks_exact(width).zip(values.chunks_exact(width));
+    fn append(&self, rows: &[f32], row_width: usize, slots: &mut [Option<SlotKv>]) {
+        let keys = self.shape.kv_heads * self.shape.head_dim;
+        let mut rows = rows.chunks_exact(row_width).map(|row| row[row_width - 2 * keys..].split_at(keys));
         for span in self.spans {
             let Some(kv) = &mut slots[span.slot.0] else { continue };
             for (key, value) in rows.by_ref().take(span.num_rows) {
@@ -138,51 +143,82 @@ impl Attention<'_> {
         tasks
     }
 
-    fn attend_task(&self, task: &Task<'_>, queries: &[f32]) -> Vec<f32> {
+    fn attend_task(&self, task: &Task<'_>, rows: &[f32], row_width: usize) -> Vec<f32> {
         let Shape { heads, kv_heads, head_dim, .. } = *self.shape;
         let group = heads / kv_heads;
         let mut result = vec![0.0; task.num_rows * group * head_dim];
-        let mut scores = Vec::with_capacity(task.first_position + task.num_rows);
+        let mut scores = Vec::with_capacity((task.first_position + task.num_rows).div_ceil(LANES));
         for (index, sum) in result.chunks_exact_mut(head_dim).enumerate() {
             let (row, head) = (index / group, task.kv_head * group + index % group);
-            let at = ((task.first_row + row) * heads + head) * head_dim;
-            let seen = (task.first_position + row + 1) * head_dim;
-            let query = &queries[at..at + head_dim];
-            attend_row(query, &task.kv.keys[..seen], &task.kv.values[..seen], &mut scores, sum);
+            let at = (task.first_row + row) * row_width + head * head_dim;
+            let query = &rows[at..at + head_dim];
+            let seen = task.first_position + row + 1;
+            score(query, &task.kv.keys, seen, &mut scores);
+            let total = soften(&mut scores, seen);
+            blend(scores.as_flattened(), &task.kv.values[..seen * head_dim], total, sum);
         }
         result
     }
 }
 
-/// Softmax of the scores of all keys, then the values by their shares.
-fn attend_row(query: &[f32], keys: &[f32], values: &[f32], scores: &mut Vec<f32>, sum: &mut [f32]) {
+/// The products of the query with the first `seen` keys, in blocks; the last block's tail is not meaningful.
+fn score(query: &[f32], keys: &[f32], seen: usize, scores: &mut Vec<[f32; LANES]>) {
     let scale = (query.len() as f32).sqrt().recip();
     scores.clear();
-    scores.extend(keys.chunks_exact(query.len()).map(|key| dot(query, key) * scale));
-    let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut total = 0.0;
-    for score in scores.iter_mut() {
-        *score = (*score - largest).exp();
-        total += *score;
-    }
-    for (score, value) in scores.iter().zip(values.chunks_exact(sum.len())) {
-        for (sum, value) in sum.iter_mut().zip(value) {
-            *sum += score * value;
+    let blocks = keys.chunks_exact(LANES * query.len()).take(seen.div_ceil(LANES));
+    scores.extend(blocks.map(|block| {
+        let mut sums = [0.0; LANES];
+        for (query, keys) in query.iter().zip(block.as_chunks::<LANES>().0) {
+            for (sum, key) in sums.iter_mut().zip(keys) {
+                *sum += query * key;
+            }
         }
-    }
-    for sum in sum {
-        *sum /= total;
-    }
+        sums.map(|sum| sum * scale)
+    }));
 }
 
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0; LANES];
-    let (a_parts, b_parts) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest: f32 = a_parts.remainder().iter().zip(b_parts.remainder()).map(|(a, b)| a * b).sum();
-    for (a, b) in a_parts.zip(b_parts) {
-        for (lane, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
-            *lane += a * b;
+/// Turns scores into weights, relative to the largest; gives their sum.
+fn soften(scores: &mut [[f32; LANES]], seen: usize) -> f32 {
+    scores.as_flattened_mut()[seen..].fill(f32::NEG_INFINITY);
+    let mut largest = [f32::NEG_INFINITY; LANES];
+    for scores in scores.iter() {
+        for (largest, score) in largest.iter_mut().zip(scores) {
+            *largest = largest.max(*score);
         }
     }
-    lanes.iter().sum::<f32>() + rest
+    let largest = largest.into_iter().fold(f32::NEG_INFINITY, f32::max);
+    for score in scores.as_flattened_mut() {
+        *score = exp(*score - largest);
+    }
+    scores.as_flattened_mut()[seen..].fill(0.0);
+    let mut totals = [0.0; LANES];
+    for weights in scores.iter() {
+        for (total, weight) in totals.iter_mut().zip(weights) {
+            *total += weight;
+        }
+    }
+    totals.into_iter().sum()
+}
+
+/// Adds up the values by their weights, strip by strip of their columns; `sum` is zero before.
+fn blend(weights: &[f32], values: &[f32], total: f32, sum: &mut [f32]) {
+    let head_dim = sum.len();
+    let (strips, rest) = sum.as_chunks_mut::<STRIP>();
+    let first_of_rest = head_dim - rest.len();
+    for (index, strip) in strips.iter_mut().enumerate() {
+        // A local array stays in registers.
+        let mut sums = [0.0; STRIP];
+        for (weight, value) in weights.iter().zip(values.chunks_exact(head_dim)) {
+            let value = &value.as_chunks::<STRIP>().0[index];
+            for (sum, value) in sums.iter_mut().zip(value) {
+                *sum += weight * value;
+            }
+        }
+        *strip = sums.map(|sum| sum / total);
+    }
+    for (weight, value) in weights.iter().zip(values.chunks_exact(head_dim)) {
+        for (sum, value) in rest.iter_mut().zip(&value[first_of_rest..]) {
+            *sum += weight / total * value;
+        }
+    }
 }

@@ -2,8 +2,10 @@
 
 use crate::gguf::Shape;
 
+/// Positions whose scores are computed side by side.
+pub(super) const LANES: usize = 16;
 /// Positions by which a head's buffers grow.
-const CHUNK: usize = 256;
+const GROWTH: usize = 256;
 
 /// All layers of one slot.
 pub(super) struct SlotKv {
@@ -11,10 +13,12 @@ pub(super) struct SlotKv {
     head_dim: usize,
 }
 
-/// One head of one layer: `[position][head_dim]`, twice.
+/// One head of one layer.
 #[derive(Clone, Default)]
 pub(super) struct HeadKv {
+    /// `[block][head_dim][LANES]`: positions lie side by side, so that scores need no sum across a vector.
     pub(super) keys: Vec<f32>,
+    /// `[position][head_dim]`.
     pub(super) values: Vec<f32>,
 }
 
@@ -38,8 +42,7 @@ impl SlotKv {
     pub(super) fn push(&mut self, layer: usize, keys: &[f32], values: &[f32]) {
         let parts = keys.chunks_exact(self.head_dim).zip(values.chunks_exact(self.head_dim));
         for (head, (key, value)) in self.layers[layer].iter_mut().zip(parts) {
-            append(&mut head.keys, key);
-            append(&mut head.values, value);
+            head.push(key, value);
         }
     }
 
@@ -49,9 +52,20 @@ impl SlotKv {
     }
 }
 
-fn append(buffer: &mut Vec<f32>, part: &[f32]) {
-    if buffer.len() == buffer.capacity() {
-        buffer.reserve_exact(CHUNK * part.len());
+impl HeadKv {
+    fn push(&mut self, key: &[f32], value: &[f32]) {
+        let position = self.values.len() / value.len();
+        if position.is_multiple_of(GROWTH) {
+            self.keys.reserve_exact(GROWTH * key.len());
+            self.values.reserve_exact(GROWTH * value.len());
+        }
+        if position.is_multiple_of(LANES) {
+            self.keys.resize(self.keys.len() + LANES * key.len(), 0.0);
+        }
+        let block = position / LANES * LANES * key.len();
+        for (lanes, value) in self.keys[block..].chunks_exact_mut(LANES).zip(key) {
+            lanes[position % LANES] = *value;
+        }
+        self.values.extend_from_slice(value);
     }
-    buffer.extend_from_slice(part);
 }

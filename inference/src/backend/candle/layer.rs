@@ -1,21 +1,19 @@
 //! One decoder layer over the rows of a step.
 
 use candle_core::{Result, Tensor};
-use candle_nn::ops::{rms_norm, silu};
+use candle_nn::ops::rms_norm;
 
 use super::attention::Attention;
 use super::kv::SlotKv;
+use super::math::gated;
 use super::weights::Matrix;
 
 pub(super) struct Layer {
     pub(super) attention_norm: Tensor,
-    pub(super) query: Matrix,
-    pub(super) key: Matrix,
-    pub(super) value: Matrix,
+    pub(super) query_key_value: Matrix,
     pub(super) attention_output: Matrix,
     pub(super) feed_forward_norm: Tensor,
-    pub(super) gate: Matrix,
-    pub(super) up: Matrix,
+    pub(super) gate_up: Matrix,
     pub(super) down: Matrix,
 }
 
@@ -23,24 +21,27 @@ impl Layer {
     pub(super) fn forward(
         &self,
         rows: &Tensor,
-        rms_epsilon: f32,
         attention: Attention<'_>,
         slots: &mut [Option<SlotKv>],
     ) -> Result<Tensor> {
-        let normed = rms_norm(rows, &self.attention_norm, rms_epsilon)?;
-        let query = values(&self.query.multiply(&normed)?)?;
-        let key = values(&self.key.multiply(&normed)?)?;
-        let value = values(&self.value.multiply(&normed)?)?;
-        let width = query.len() / rows.dim(0)?;
-        let attended = attention.attend(query, key, &value, slots);
-        let attended = Tensor::from_vec(attended, (rows.dim(0)?, width), rows.device())?;
+        let shape = attention.shape;
+        let normed = rms_norm(rows, &self.attention_norm, shape.rms_epsilon)?;
+        let attended = attention.attend(values(&self.query_key_value.multiply(&normed)?)?, slots);
+        let attended = tensor(attended, rows)?;
         let rows = (rows + self.attention_output.multiply(&attended)?)?;
-        let normed = rms_norm(&rows, &self.feed_forward_norm, rms_epsilon)?;
-        let gated = (silu(&self.gate.multiply(&normed)?)? * self.up.multiply(&normed)?)?;
-        rows + self.down.multiply(&gated)?
+        let normed = rms_norm(&rows, &self.feed_forward_norm, shape.rms_epsilon)?;
+        let gated = gated(&values(&self.gate_up.multiply(&normed)?)?, shape.feed_forward);
+        &rows + self.down.multiply(&tensor(gated, &rows)?)?
     }
 }
 
 fn values(tensor: &Tensor) -> Result<Vec<f32>> {
     tensor.flatten_all()?.to_vec1()
+}
+
+/// As many rows as `like` has.
+fn tensor(values: Vec<f32>, like: &Tensor) -> Result<Tensor> {
+    let num_rows = like.dim(0)?;
+    let width = values.len() / num_rows;
+    Tensor::from_vec(values, (num_rows, width), like.device())
 }

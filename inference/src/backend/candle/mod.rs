@@ -7,6 +7,7 @@
 mod attention;
 mod kv;
 mod layer;
+mod math;
 mod weights;
 
 use candle_core::{Device, Tensor};
@@ -41,7 +42,7 @@ impl CandleBackend {
         let mut rows = model.embedding.embed(&ids)?;
         for (index, layer) in model.layers.iter().enumerate() {
             let attention = Attention { shape, angles: &angles, layer: index, spans: &input.spans };
-            rows = layer.forward(&rows, shape.rms_epsilon, attention, &mut self.slots)?;
+            rows = layer.forward(&rows, attention, &mut self.slots)?;
         }
         let wanted = rows_with_logits(input);
         let vocab_size = shape.vocab_size;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use candle_core::quantized::{QMatMul, QTensor};
-use candle_core::{Module, Result, Tensor};
+use candle_core::quantized::{GgmlDType, QMatMul, QStorage, QTensor};
+use candle_core::{Device, Module, Result, Tensor};
 
 use super::layer::Layer;
 use crate::gguf::{GgufFile, Shape};
@@ -19,23 +19,46 @@ pub(crate) struct CandleModel {
     pub(super) weight_bytes: u64,
 }
 
-/// A matrix `[out, in]`.
+/// A matrix `[out, in]`; in parts where matrices that take the same input differ in format.
 #[derive(Clone)]
-pub(super) struct Matrix(QMatMul);
+pub(super) struct Matrix(Vec<QMatMul>);
 
 impl Matrix {
     fn new(tensor: Arc<QTensor>) -> Result<Self> {
-        QMatMul::from_arc(tensor).map(Matrix)
+        Ok(Matrix(vec![QMatMul::from_arc(tensor)?]))
+    }
+
+    /// Several matrices one below the other, so that their common input is rounded and walked through once.
+    fn stacked(tensors: Vec<Arc<QTensor>>) -> Result<Self> {
+        let format = tensors.first().map(|tensor| tensor.dtype());
+        if !tensors.iter().all(|tensor| Some(tensor.dtype()) == format) {
+            return tensors.into_iter().map(QMatMul::from_arc).collect::<Result<_>>().map(Matrix);
+        }
+        let (mut bytes, mut rows, mut columns) = (Vec::new(), 0, 0);
+        for tensor in &tensors {
+            bytes.extend_from_slice(&tensor.data()?);
+            let (tensor_rows, tensor_columns) = tensor.shape().dims2()?;
+            rows += tensor_rows;
+            columns = tensor_columns;
+        }
+        let storage = QStorage::from_data(bytes.into(), &Device::Cpu, format.unwrap_or(GgmlDType::F32))?;
+        Matrix::new(Arc::new(QTensor::new(storage, (rows, columns))?))
     }
 
     /// `rows [n, in]` to `[n, out]`.
     pub(super) fn multiply(&self, rows: &Tensor) -> Result<Tensor> {
-        self.0.forward(rows)
+        match self.0.as_slice() {
+            [whole] => whole.forward(rows),
+            parts => {
+                let parts = parts.iter().map(|part| part.forward(rows)).collect::<Result<Vec<_>>>()?;
+                Tensor::cat(&parts, 1)
+            }
+        }
     }
 
     /// One row of the matrix for each id.
     pub(super) fn embed(&self, ids: &Tensor) -> Result<Tensor> {
-        self.0.embedding(ids)
+        self.0[0].embedding(ids)
     }
 }
 
@@ -52,20 +75,24 @@ impl CandleModel {
             false => embedding.clone(),
         };
         let layers = (0..shape.layers).map(|index| {
-            let mut matrix = |name: &str, rows, columns| {
-                let tensor = gguf.matrix(&format!("blk.{index}.{name}.weight"), rows, columns)?;
-                Matrix::new(tensor).map_err(|error| gguf.failed(error))
-            };
-            let query = matrix("attn_q", queries, hidden)?;
-            let key = matrix("attn_k", keys, hidden)?;
-            let value = matrix("attn_v", keys, hidden)?;
+            let mut matrix =
+                |name: &str, rows, columns| gguf.matrix(&format!("blk.{index}.{name}.weight"), rows, columns);
+            let query_key_value = vec![
+                matrix("attn_q", queries, hidden)?,
+                matrix("attn_k", keys, hidden)?,
+                matrix("attn_v", keys, hidden)?,
+            ];
             let attention_output = matrix("attn_output", hidden, queries)?;
-            let gate = matrix("ffn_gate", feed_forward, hidden)?;
-            let up = matrix("ffn_up", feed_forward, hidden)?;
+            let gate_up = vec![matrix("ffn_gate", feed_forward, hidden)?, matrix("ffn_up", feed_forward, hidden)?];
             let down = matrix("ffn_down", hidden, feed_forward)?;
-            let attention_norm = gguf.vector(&format!("blk.{index}.attn_norm.weight"), hidden)?;
-            let feed_forward_norm = gguf.vector(&format!("blk.{index}.ffn_norm.weight"), hidden)?;
-            Ok(Layer { attention_norm, query, key, value, attention_output, feed_forward_norm, gate, up, down })
+            Ok(Layer {
+                attention_norm: gguf.vector(&format!("blk.{index}.attn_norm.weight"), hidden)?,
+                query_key_value: Matrix::stacked(query_key_value).map_err(|error| gguf.failed(error))?,
+                attention_output: Matrix::new(attention_output).map_err(|error| gguf.failed(error))?,
+                feed_forward_norm: gguf.vector(&format!("blk.{index}.ffn_norm.weight"), hidden)?,
+                gate_up: Matrix::stacked(gate_up).map_err(|error| gguf.failed(error))?,
+                down: Matrix::new(down).map_err(|error| gguf.failed(error))?,
+            })
         });
         let layers = layers.collect::<std::result::Result<Vec<_>, LoadError>>()?;
         let output_norm = gguf.vector("output_norm.weight", hidden)?;

@@ -1,0 +1,321 @@
+//! The engine's promises, on a backend that only counts.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use inference::backend::{Backend, BackendError, BackendMemory, Logits, ModelInput, SlotId};
+use inference::engine::start;
+use inference::{
+    EngineConfig, EngineHandle, Event, FinishReason, GenerateRequest, Generation, Refused, SamplingParams, TokenId,
+};
+use types::TaskClass;
+
+use crate::support::{Numbers, ids, metrics};
+
+const VOCAB_SIZE: usize = 16;
+const STOP: TokenId = TokenId(9);
+const PANIC: TokenId = TokenId(10);
+const FAIL: TokenId = TokenId(11);
+const NAN: TokenId = TokenId(12);
+
+/// Says that each token's successor follows it, modulo 8; some tokens make it misbehave.
+#[derive(Default)]
+struct Counting {
+    held: BTreeMap<SlotId, usize>,
+    /// When set, each pass waits for a word before it begins, and tells how many rows it has.
+    gate: Option<(Receiver<()>, Sender<usize>)>,
+}
+
+impl Backend for Counting {
+    fn forward(&mut self, input: &ModelInput) -> Result<Logits, BackendError> {
+        if let Some((go, rows)) = &self.gate {
+            let _ = go.recv();
+            let _ = rows.send(input.token_ids.len());
+        }
+        let mut values = Vec::new();
+        let mut first = 0;
+        for span in &input.spans {
+            let held = self.held.entry(span.slot).or_default();
+            assert_eq!(*held, span.position, "a slot was not freed, or rows were lost");
+            *held += span.num_rows;
+            let tokens = &input.token_ids[first..first + span.num_rows];
+            first += span.num_rows;
+            assert!(!tokens.contains(&PANIC), "this token panics");
+            if tokens.contains(&FAIL) {
+                return Err(BackendError("this token fails".to_owned()));
+            }
+            if span.logits {
+                let mut row = vec![0.0; VOCAB_SIZE];
+                row[(tokens[tokens.len() - 1].0 as usize + 1) % 8] = 1.0;
+                if tokens.contains(&STOP) {
+                    row[STOP.0 as usize] = 2.0;
+                }
+                if tokens.contains(&NAN) {
+                    row.fill(f32::NAN);
+                }
+                values.extend(row);
+            }
+        }
+        Ok(Logits { values, vocab_size: VOCAB_SIZE })
+    }
+
+    fn free(&mut self, slot: SlotId) {
+        self.held.remove(&slot);
+    }
+
+    fn vocab_size(&self) -> usize {
+        VOCAB_SIZE
+    }
+
+    fn context_len(&self) -> usize {
+        100
+    }
+
+    fn kv_bytes_per_token(&self) -> u64 {
+        8
+    }
+
+    fn memory(&self) -> BackendMemory {
+        BackendMemory { weights: 1, kv: self.held.values().sum::<usize>() as u64 * 8, workspace: 0 }
+    }
+}
+
+const CONFIG: EngineConfig =
+    EngineConfig { max_num_seqs: 4, max_num_batched_tokens: 16, max_kv_tokens: 120, max_waiting: 50 };
+
+fn engine(config: EngineConfig) -> EngineHandle {
+    start(Counting::default(), config, metrics()).unwrap()
+}
+
+/// An engine whose passes are let through one by one.
+fn gated(config: EngineConfig) -> (EngineHandle, Sender<()>, Receiver<usize>) {
+    let ((go, gate), (rows, seen)) = (channel(), channel());
+    let backend = Counting { gate: Some((gate, rows)), ..Counting::default() };
+    (start(backend, config, metrics()).unwrap(), go, seen)
+}
+
+fn request(prompt: &[u32], max_new_tokens: usize) -> GenerateRequest {
+    GenerateRequest {
+        prompt: ids(prompt.iter().copied()),
+        params: SamplingParams::greedy(max_new_tokens).stop_at(STOP),
+        grammar: None,
+        class: TaskClass::Normal,
+        deadline: None,
+    }
+}
+
+async fn outcome(mut generation: Generation) -> (Vec<u32>, FinishReason) {
+    let mut tokens = Vec::new();
+    loop {
+        match generation.next().await.expect("an end comes first") {
+            Event::Token(token) => tokens.push(token.0),
+            Event::Finished { reason, usage } => {
+                assert!(usage.completion_tokens >= tokens.len());
+                assert_eq!(generation.next().await, None);
+                return (tokens, reason);
+            }
+        }
+    }
+}
+
+async fn run(engine: &EngineHandle, request: GenerateRequest) -> (Vec<u32>, FinishReason) {
+    outcome(engine.generate(request).unwrap()).await
+}
+
+#[tokio::test]
+async fn tokens_come_until_the_limit_or_a_stop_token() {
+    let engine = engine(CONFIG);
+    assert_eq!(run(&engine, request(&[3], 4)).await, (vec![4, 5, 6, 7], FinishReason::Length));
+    assert_eq!(run(&engine, request(&[3, 9], 4)).await, (vec![], FinishReason::Stop));
+}
+
+#[tokio::test]
+async fn the_context_is_a_limit_like_any_other() {
+    let engine = engine(CONFIG);
+    let (tokens, reason) = run(&engine, request(&[1; 95], 50)).await;
+    assert_eq!((tokens.len(), reason), (5, FinishReason::Length));
+}
+
+#[tokio::test]
+async fn what_can_never_fit_is_refused_at_once_with_both_numbers() {
+    let engine = engine(EngineConfig { max_kv_tokens: 60, ..CONFIG });
+    let refused = engine.generate(request(&[1; 60], 1)).unwrap_err();
+    assert_eq!(refused, Refused::TooLong { tokens: 60, max: 59 });
+    assert_eq!(refused.to_string(), "prompt has 60 tokens but at most 59 leave room for an answer; shorten the prompt");
+    assert_eq!(engine.generate(request(&[], 1)).unwrap_err(), Refused::Empty);
+    let unknown = Refused::UnknownToken { id: 99, vocab_size: VOCAB_SIZE };
+    assert_eq!(engine.generate(request(&[1, 99], 1)).unwrap_err(), unknown);
+}
+
+#[tokio::test]
+async fn a_full_line_refuses_at_once_and_takes_more_when_it_moves() {
+    let (engine, go, seen) = gated(EngineConfig { max_num_seqs: 1, max_waiting: 2, ..CONFIG });
+    let first = engine.generate(request(&[1], 1)).unwrap();
+    go.send(()).unwrap();
+    seen.recv().unwrap();
+    assert_eq!(outcome(first).await.1, FinishReason::Length);
+    let second = engine.generate(request(&[1], 1)).unwrap();
+    let third = engine.generate(request(&[1], 1)).unwrap();
+    // The second may have been admitted by now, or not; with one more the line is full either way.
+    let more: Vec<_> = (0..2).map(|_| engine.generate(request(&[1], 1))).collect();
+    assert!(matches!(more.last(), Some(Err(Refused::Overloaded { waiting: 2 }))));
+    (0..8).for_each(|_| go.send(()).unwrap());
+    for generation in [second, third].into_iter().chain(more.into_iter().flatten()) {
+        assert_eq!(outcome(generation).await.1, FinishReason::Length);
+    }
+    assert_eq!(run(&engine, request(&[1], 1)).await.1, FinishReason::Length);
+}
+
+#[tokio::test]
+async fn a_panic_or_error_ends_its_steps_requests_and_nothing_else() {
+    let engine = engine(CONFIG);
+    let (_, reason) = run(&engine, request(&[1, 10], 4)).await;
+    assert_eq!(reason, FinishReason::Failed("the step panicked: this token panics".to_owned()));
+    let (_, reason) = run(&engine, request(&[1, 11], 4)).await;
+    assert_eq!(reason, FinishReason::Failed("forward pass failed: this token fails".to_owned()));
+    assert_eq!(run(&engine, request(&[1], 2)).await, (vec![2, 3], FinishReason::Length));
+    engine.drain().await;
+    assert_eq!(engine.stats().kv_tokens_used, 0);
+}
+
+#[tokio::test]
+async fn a_row_without_numbers_ends_only_its_own_request() {
+    let engine = engine(CONFIG);
+    let (good, bad) = tokio::join!(run(&engine, request(&[1; 20], 9)), run(&engine, request(&[12], 9)));
+    assert_eq!(good.1, FinishReason::Length);
+    let expected = "the model gave no finite logits for the allowed tokens";
+    assert_eq!(bad, (vec![], FinishReason::Failed(expected.to_owned())));
+}
+
+#[tokio::test]
+async fn a_deadline_ends_a_sequence_wherever_it_stands() {
+    let (engine, go, _seen) = gated(EngineConfig { max_num_seqs: 1, ..CONFIG });
+    let soon = Instant::now() + Duration::from_millis(20);
+    let running = engine.generate(GenerateRequest { deadline: Some(soon), ..request(&[1], 50) }).unwrap();
+    let waiting = engine.generate(GenerateRequest { deadline: Some(soon), ..request(&[1], 50) }).unwrap();
+    // The first step stands at the gate until the time is up.
+    tokio::time::sleep_until(soon.into()).await;
+    go.send(()).unwrap();
+    assert_eq!(outcome(running).await.1, FinishReason::Deadline);
+    assert_eq!(outcome(waiting).await, (vec![], FinishReason::Deadline));
+}
+
+#[tokio::test]
+async fn a_dropped_generation_frees_its_place_at_the_next_step() {
+    let engine = engine(EngineConfig { max_num_seqs: 1, ..CONFIG });
+    for _ in 0..20 {
+        drop(engine.generate(request(&[1], 50)).unwrap());
+    }
+    assert_eq!(run(&engine, request(&[1], 1)).await.1, FinishReason::Length);
+    engine.drain().await;
+    assert_eq!(engine.stats().kv_tokens_used, 0);
+    assert_eq!((engine.stats().running, engine.stats().waiting), (0, 0));
+}
+
+#[tokio::test]
+async fn draining_finishes_what_was_accepted_and_refuses_the_rest() {
+    let engine = engine(CONFIG);
+    let accepted: Vec<_> = (0..20).map(|_| engine.generate(request(&[1], 30)).unwrap()).collect();
+    engine.drain().await;
+    assert_eq!(engine.generate(request(&[1], 1)).unwrap_err(), Refused::Stopped);
+    for generation in accepted {
+        assert_eq!(outcome(generation).await.1, FinishReason::Length);
+    }
+}
+
+#[tokio::test]
+async fn stopping_ends_everything_even_during_a_drain() {
+    let (engine, go, _seen) = gated(CONFIG);
+    let accepted: Vec<_> = (0..20).map(|_| engine.generate(request(&[1], 60)).unwrap()).collect();
+    let drain = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.drain().await }
+    });
+    go.send(()).unwrap();
+    let stop = engine.stop();
+    drop(go);
+    stop.await;
+    drain.await.unwrap();
+    for generation in accepted {
+        assert_eq!(outcome(generation).await.1, FinishReason::Stopped);
+    }
+}
+
+#[tokio::test]
+async fn the_engine_ends_when_its_last_handle_is_gone() {
+    let (engine, go, seen) = gated(CONFIG);
+    let generation = engine.generate(request(&[1], 2)).unwrap();
+    drop(engine);
+    go.send(()).unwrap();
+    go.send(()).unwrap();
+    assert_eq!(outcome(generation).await.1, FinishReason::Length);
+    // The thread's end drops the backend and with it the sender of row counts.
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), [1, 1]);
+}
+
+#[tokio::test]
+async fn long_prompts_do_not_hold_up_running_sequences() {
+    let (engine, go, seen) = gated(CONFIG);
+    let short = engine.generate(request(&[1], 8)).unwrap();
+    go.send(()).unwrap();
+    assert_eq!(seen.recv().unwrap(), 1);
+    let long = engine.generate(request(&[1; 40], 1)).unwrap();
+    (0..20).for_each(|_| go.send(()).unwrap());
+    assert_eq!(outcome(short).await.0.len(), 8);
+    assert_eq!(outcome(long).await.0.len(), 1);
+    engine.drain().await;
+    let rows: Vec<usize> = seen.try_iter().collect();
+    // Full steps hold one decoding row and fifteen of the long prompt.
+    assert_eq!(rows.iter().filter(|rows| **rows == 16).count(), 2, "{rows:?}");
+}
+
+#[tokio::test]
+async fn contradicting_limits_are_refused() {
+    let start = |config| start(Counting::default(), config, metrics()).err().unwrap().to_string();
+    assert_eq!(start(EngineConfig { max_num_seqs: 0, ..CONFIG }), "engine.max_num_seqs is 0 but must be at least 1");
+    assert_eq!(
+        start(EngineConfig { max_num_batched_tokens: 3, ..CONFIG }),
+        "engine.max_num_batched_tokens is 3 but must be at least engine.max_num_seqs (4); raise it or lower the other"
+    );
+}
+
+/// The backend's own assertions hold every slot to its sequence; the engine's, whenever it is idle, to its budget.
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_random_requests_each_end_once_and_leave_nothing_behind() {
+    let engine = engine(CONFIG);
+    let mut numbers = Numbers(11);
+    let mut outcomes = BTreeMap::new();
+    for _ in 0..60 {
+        let mut kept = Vec::new();
+        for _ in 0..40 {
+            let length = 1 + numbers.below(30) as usize;
+            let mut prompt = numbers.prompt(length, 8);
+            match numbers.below(40) {
+                0 => prompt[length / 2] = PANIC,
+                1 => prompt[length / 2] = FAIL,
+                2 => prompt[length - 1] = NAN,
+                3 => prompt[length - 1] = STOP,
+                _ => {}
+            }
+            let mut request = request(&[], 1 + numbers.below(25) as usize);
+            request.prompt = prompt;
+            request.class = TaskClass::ALL[numbers.below(3) as usize];
+            request.deadline = (numbers.below(20) == 0).then(Instant::now);
+            let generation = engine.generate(request).unwrap();
+            if numbers.below(8) > 0 {
+                kept.push(outcome(generation));
+            }
+        }
+        for (_, reason) in futures::future::join_all(kept).await {
+            *outcomes.entry(reason.as_str()).or_insert(0) += 1;
+        }
+    }
+    for reason in ["stop", "length", "deadline", "failed"] {
+        assert!(outcomes.contains_key(reason), "{outcomes:?}");
+    }
+    engine.drain().await;
+    let stats = engine.stats();
+    assert_eq!((stats.running, stats.waiting, stats.kv_tokens_used), (0, 0, 0));
+    assert!(stats.steps > 1000, "{stats:?}");
+}

@@ -1,0 +1,81 @@
+//! A sequence's logits and tokens do not depend on its neighbours or on how its prompt was cut, to the last bit.
+
+use inference::backend::{Backend, ModelInput, SlotId, Span};
+use inference::{EngineConfig, EngineHandle, Event, GenerateRequest, SamplingOptions, SamplingParams, TokenId};
+use types::TaskClass;
+
+use crate::support::{Numbers, metrics, pocket};
+
+fn input(parts: &[(usize, usize, &[TokenId])]) -> ModelInput {
+    let span = |(slot, position, tokens): &(usize, usize, &[TokenId])| Span {
+        slot: SlotId(*slot),
+        position: *position,
+        num_rows: tokens.len(),
+        logits: true,
+    };
+    let token_ids = parts.iter().flat_map(|(_, _, tokens)| tokens.iter().copied()).collect();
+    ModelInput { token_ids, spans: parts.iter().map(span).collect() }
+}
+
+#[test]
+fn a_prompt_in_pieces_gives_the_logits_of_the_whole() {
+    let mut backend = pocket().into_backend();
+    let prompt = Numbers(1).prompt(150, 3072);
+    let whole = backend.forward(&input(&[(0, 0, &prompt)])).unwrap();
+    for size in [1, 7, 64] {
+        let mut last = None;
+        for (index, piece) in prompt.chunks(size).enumerate() {
+            last = Some(backend.forward(&input(&[(1, index * size, piece)])).unwrap());
+        }
+        backend.free(SlotId(1));
+        assert_eq!(last.unwrap(), whole, "pieces of {size}");
+    }
+}
+
+#[test]
+fn sequences_in_one_pass_give_the_logits_that_each_gives_alone() {
+    let mut backend = pocket().into_backend();
+    let mut numbers = Numbers(2);
+    let prompts: Vec<Vec<TokenId>> = [5, 1, 90, 33].map(|length| numbers.prompt(length, 3072)).into();
+    let alone: Vec<Vec<f32>> = (0..)
+        .zip(&prompts)
+        .map(|(slot, prompt)| backend.forward(&input(&[(slot, 0, prompt)])).unwrap().values)
+        .collect();
+    let parts: Vec<(usize, usize, &[TokenId])> =
+        (10..).zip(&prompts).map(|(slot, prompt)| (slot, 0, prompt.as_slice())).collect();
+    assert_eq!(backend.forward(&input(&parts)).unwrap().values, alone.concat());
+}
+
+fn request(prompt: Vec<TokenId>, seed: u64) -> GenerateRequest {
+    let options = SamplingOptions { temperature: 0.8, top_p: 0.95, seed, max_new_tokens: 40, stop_ids: vec![] };
+    let params = SamplingParams::try_from(options).unwrap();
+    GenerateRequest { prompt, params, grammar: None, class: TaskClass::Normal, deadline: None }
+}
+
+async fn tokens(engine: &EngineHandle, request: GenerateRequest) -> Vec<TokenId> {
+    let mut generation = engine.generate(request).unwrap();
+    let mut tokens = Vec::new();
+    while let Some(event) = generation.next().await {
+        if let Event::Token(token) = event {
+            tokens.push(token);
+        }
+    }
+    tokens
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_full_of_sequences_gives_each_the_tokens_it_gets_alone() {
+    let small = EngineConfig { max_num_seqs: 6, max_num_batched_tokens: 24, ..EngineConfig::default() };
+    let single = EngineConfig { max_num_seqs: 1, max_num_batched_tokens: 512, ..EngineConfig::default() };
+    let crowded = inference::engine::start(pocket().into_backend(), small, metrics()).unwrap();
+    let alone = inference::engine::start(pocket().into_backend(), single, metrics()).unwrap();
+    let mut numbers = Numbers(5);
+    let prompts: Vec<Vec<TokenId>> = (0..12).map(|index| numbers.prompt(1 + index * 9, 3072)).collect();
+    let together = (0..).zip(&prompts).map(|(seed, prompt)| tokens(&crowded, request(prompt.clone(), seed)));
+    let together = futures::future::join_all(together).await;
+    for (seed, prompt) in (0..).zip(&prompts) {
+        assert_eq!(together[seed as usize], tokens(&alone, request(prompt.clone(), seed)).await);
+    }
+    crowded.drain().await;
+    assert_eq!(crowded.stats().kv_tokens_used, 0);
+}

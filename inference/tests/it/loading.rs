@@ -1,0 +1,194 @@
+//! Bad files: each error names the file and the part, and nothing panics or allocates on a file's word.
+
+use std::path::PathBuf;
+
+use candle_core::quantized::GgmlDType;
+use candle_core::quantized::gguf_file::Value;
+use inference::{LoadError, Model};
+use tempfile::TempDir;
+
+use crate::support::{SmallModel, pocket};
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Folder(tempfile::tempdir().unwrap())
+    }
+
+    fn file(&self, bytes: &[u8]) -> PathBuf {
+        let path = self.0.path().join("bytes.gguf");
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn model(&self, model: &SmallModel) -> PathBuf {
+        let path = self.0.path().join("model.gguf");
+        model.write(&path);
+        path
+    }
+
+    /// The error, without the folder's random name.
+    fn error(&self, path: PathBuf) -> String {
+        let error = Model::load(path).err().expect("the file should be refused");
+        let source = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+        format!("{error}{source}").replace(&format!("{}/", self.0.path().display()), "")
+    }
+}
+
+fn small() -> SmallModel {
+    SmallModel::new(GgmlDType::Q8_0, true)
+}
+
+#[track_caller]
+fn check(model: SmallModel, expected: &str) {
+    let folder = Folder::new();
+    assert_eq!(folder.error(folder.model(&model)), expected);
+}
+
+#[test]
+fn the_bundled_model_is_what_its_card_says() {
+    let model = pocket();
+    let info = model.info();
+    assert_eq!((info.context_len, info.vocab_size), (2048, 3072));
+    assert_eq!(info.kv_bytes_per_token, 6 * 2 * 4 * 32 * 4);
+    assert!((5_000_000..6_000_000).contains(&info.weight_bytes));
+}
+
+#[test]
+fn a_small_model_loads() {
+    let folder = Folder::new();
+    let model = Model::load(folder.model(&small())).unwrap();
+    assert_eq!(model.info().name, "small");
+}
+
+#[test]
+fn what_is_no_gguf_file_is_refused_by_its_first_bytes() {
+    let folder = Folder::new();
+    let no_gguf = "bytes.gguf is not a GGUF file: it does not begin with \"GGUF\"; give a .gguf file";
+    assert_eq!(folder.error(folder.file(b"")), no_gguf);
+    assert_eq!(folder.error(folder.file(b"PK\x03\x04 zip archive")), no_gguf);
+    assert_eq!(
+        folder.error(folder.file(b"GGUF\x01\0\0\0 and more")),
+        "bytes.gguf is GGUF version 1 but versions 2 and 3 are supported; convert the model anew"
+    );
+    let missing = Model::load(folder.0.path().join("none.gguf")).err();
+    assert!(matches!(missing, Some(LoadError::Unreadable { .. })));
+}
+
+#[test]
+fn a_file_cut_short_anywhere_is_refused() {
+    let folder = Folder::new();
+    let whole = std::fs::read(folder.model(&small())).unwrap();
+    for length in (0..whole.len()).step_by(4999).chain(whole.len() - 40..whole.len()) {
+        folder.error(folder.file(&whole[..length]));
+    }
+    let message = folder.error(folder.file(&whole[..whole.len() - 1]));
+    assert!(message.contains("too few for tensor") && message.ends_with("fetch it again"), "{message}");
+}
+
+#[test]
+fn counts_and_lengths_beyond_the_file_are_refused() {
+    let folder = Folder::new();
+    let whole = std::fs::read(folder.model(&small())).unwrap();
+    // The header's two counts, the first key's length, and whatever else lies in the first part of the file.
+    for at in (8..32).step_by(8).chain((32..1500).step_by(37)) {
+        let mut bytes = whole.clone();
+        bytes[at..at + 8].fill(0xff);
+        let path = folder.file(&bytes);
+        if let Err(error) = Model::load(path) {
+            assert!(error.to_string().contains("bytes.gguf"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn an_alignment_of_zero_is_an_error_and_no_panic() {
+    check(
+        small().set("general.alignment", Value::U32(0)),
+        "model.gguf is damaged: header: values that no GGUF file has; fetch or convert it again",
+    );
+}
+
+#[test]
+fn missing_keys_and_tensors_are_named() {
+    check(
+        small().without("llama.block_count"),
+        "model.gguf lacks the key llama.block_count; convert the model anew with a current converter",
+    );
+    check(
+        small().without("tokenizer.ggml.scores"),
+        "model.gguf lacks the key tokenizer.ggml.scores; convert the model anew with a current converter",
+    );
+    check(
+        small().without("blk.1.ffn_up.weight"),
+        "model.gguf lacks the tensor blk.1.ffn_up.weight; convert the model anew with a current converter",
+    );
+}
+
+#[test]
+fn values_that_cannot_be_used_are_named() {
+    let plain = "; use a plain Mistral or Llama model";
+    check(
+        small().set("general.architecture", Value::String("qwen2".into())),
+        &format!("model.gguf: general.architecture is \"qwen2\", expected \"llama\"{plain}"),
+    );
+    check(
+        small().set("llama.block_count", Value::U32(4_000_000_000)),
+        &format!(
+            "model.gguf: llama.block_count is 4000000000, expected a positive number of a size that models have{plain}"
+        ),
+    );
+    check(
+        small().set("llama.attention.head_count_kv", Value::U32(3)),
+        &format!("model.gguf: llama.attention.head_count_kv is 3, expected a divisor of the head count{plain}"),
+    );
+    check(
+        small().set("llama.rope.scaling.type", Value::String("yarn".into())),
+        &format!(
+            "model.gguf: llama.rope.scaling.type is yarn, expected none: scaled positions are not supported{plain}"
+        ),
+    );
+    check(
+        small().set("llama.expert_count", Value::U32(8)),
+        &format!("model.gguf: llama.expert_count is 8, expected 0: mixtures of experts are not supported{plain}"),
+    );
+}
+
+#[test]
+fn shapes_have_to_fit_the_metadata() {
+    check(
+        small().set("llama.feed_forward_length", Value::U32(256)),
+        "model.gguf: tensor blk.0.ffn_gate.weight has shape [512, 256] but the metadata says [256, 256]; convert the model anew",
+    );
+}
+
+#[test]
+fn formats_that_are_not_computed_with_are_refused() {
+    check(
+        SmallModel::new(GgmlDType::Q2K, true),
+        "model.gguf: tensor token_embd.weight is in format Q2K; use F32, F16, BF16, Q4_0, Q4_K, Q5_K, Q6_K or Q8_0",
+    );
+}
+
+#[test]
+fn a_tokenizer_that_cannot_be_used_is_refused() {
+    check(
+        small().set("tokenizer.ggml.model", Value::String("gpt2".into())),
+        "model.gguf: the tokenizer cannot be used: tokenizer.ggml.model is \"gpt2\" but only \"llama\" (SentencePiece BPE) is supported; use a Mistral or Llama 2 style model",
+    );
+    check(
+        small().set("tokenizer.ggml.eos_token_id", Value::U32(5000)),
+        "model.gguf: the tokenizer cannot be used: tokenizer.ggml.eos_token_id is 5000 but the vocabulary has 320 tokens; the file is damaged or was converted wrongly",
+    );
+    let scores = Value::Array(vec![Value::F32(0.0); 3]);
+    check(
+        small().set("tokenizer.ggml.scores", scores),
+        "model.gguf: the tokenizer cannot be used: tokenizer.ggml.scores has 3 entries but tokenizer.ggml.tokens has 320; the file is damaged or was converted wrongly",
+    );
+    let types = Value::Array(vec![Value::I32(1); SmallModel::VOCAB_SIZE]);
+    check(
+        small().set("tokenizer.ggml.token_type", types),
+        "model.gguf: the vocabulary has no control token [INST]; use a Mistral v3 instruct model",
+    );
+}

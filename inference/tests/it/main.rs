@@ -1,0 +1,12 @@
+//! The crate from outside, on the bundled model, on small random models, and on a backend that only counts.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod chat;
+mod chat_model;
+mod engine;
+mod equivalence;
+mod loading;
+mod metrics;
+mod oracle;
+mod support;
+mod tokens;

@@ -1,0 +1,47 @@
+//! The vocabulary of `/metrics`: names, labels and help are an interface.
+
+use inference::{ChatModel, EngineConfig, EngineMetrics, Event, GenerateRequest, SamplingParams};
+use prometheus::{Registry, TextEncoder};
+use types::TaskClass;
+
+use crate::support::{ids, pocket};
+
+#[tokio::test]
+async fn metrics_have_these_names_and_count() {
+    let registry = Registry::new();
+    let metrics = EngineMetrics::register(&registry).unwrap();
+    let model = ChatModel::start(pocket(), EngineConfig::default(), metrics).unwrap();
+    let params = SamplingParams::greedy(5);
+    let (prompt, class) = (ids([1, 20, 30]), TaskClass::Normal);
+    let request = GenerateRequest { prompt, params, grammar: None, class, deadline: None };
+    let mut generation = model.handle().generate(request).unwrap();
+    while !matches!(generation.next().await, Some(Event::Finished { .. })) {}
+    model.handle().drain().await;
+    let text = TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+    let without_values: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.contains("_bucket{") && !line.starts_with("# HELP"))
+        .map(|line| if line.starts_with('#') { line } else { line.rsplit_once(' ').unwrap().0 })
+        .collect();
+    assert_eq!(without_values.join("\n"), include_str!("../fixtures/metrics.txt").trim_end());
+    for sample in [
+        "openclaw_engine_requests_total{finish=\"length\"} 1",
+        "openclaw_engine_prompt_tokens_total 3",
+        "openclaw_engine_generation_tokens_total 5",
+        "openclaw_engine_time_to_first_token_seconds_count 1",
+        "openclaw_engine_step_seconds_count 5",
+        "openclaw_engine_requests_running 0",
+        "openclaw_engine_kv_tokens{state=\"used\"} 0",
+        "openclaw_engine_kv_tokens{state=\"free\"} 32768",
+        "openclaw_gpu_memory_bytes{device=\"cpu\",kind=\"kv\"} 0",
+    ] {
+        assert!(text.lines().any(|line| line == sample), "{sample} is missing in\n{text}");
+    }
+}
+
+#[test]
+fn one_registry_holds_one_engine() {
+    let registry = Registry::new();
+    assert!(EngineMetrics::register(&registry).is_ok());
+    assert!(EngineMetrics::register(&registry).is_err());
+}
