@@ -7,6 +7,7 @@ use crate::cli::{AgentCommand, AgentListArgs, ValidateArgs};
 use crate::client::Client;
 use crate::configuration;
 use crate::failure::Failure;
+use crate::output::{print, print_json, say_diagnostics};
 use crate::show;
 
 pub(crate) async fn run(command: AgentCommand, json: bool) -> Result<(), Failure> {
@@ -26,7 +27,7 @@ async fn list(arguments: AgentListArgs, json: bool) -> Result<(), Failure> {
         None => Client::new(&arguments.server.url)?.agents().await?,
     };
     if json {
-        return show::json(&agents);
+        return print_json(&agents);
     }
     let mut table = show::table(["agent", "model", "context", "tools", "what it does"]);
     for agent in &agents {
@@ -38,8 +39,7 @@ async fn list(arguments: AgentListArgs, json: bool) -> Result<(), Failure> {
             agent.description.clone(),
         ]);
     }
-    println!("{table}");
-    Ok(())
+    print(table)
 }
 
 /// An agent as the API shows it.
@@ -77,15 +77,14 @@ fn validate(arguments: &ValidateArgs, json: bool) -> Result<(), Failure> {
         diagnostics.extend(agents.diagnostics);
     }
     if json {
-        show::json(&diagnostics)?;
+        print_json(&diagnostics)?;
     } else {
-        print!("{diagnostics}");
+        say_diagnostics(&diagnostics);
     }
-    if diagnostics.is_error() {
-        return Err(Failure::negative("there are mistakes; see above"));
+    match (diagnostics.is_error(), json) {
+        (true, true) => Err(Failure::negative("there are mistakes")),
+        (true, false) => Err(Failure::negative("there are mistakes; see above")),
+        (false, true) => Ok(()),
+        (false, false) => print(format_args!("fine: {num_agents} agents")),
     }
-    if !json {
-        println!("{num_agents} agents are fine");
-    }
-    Ok(())
 }

@@ -3,17 +3,20 @@
 use std::path::Path;
 use std::time::Duration;
 
-use core_api::{AgentView, Cancellation, DocumentView, EventView, Problem, StepView, SubmitTask, TaskList, TaskView};
-use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use core_api::{AgentView, Cancellation, DocumentView, EventView, Problem, SubmitTask, TaskList, TaskView};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
-use types::{AgentName, TaskId, TaskState};
+use types::{AgentName, DocumentId, TaskClass, TaskId, TaskState};
 
-use crate::failure::{Failure, FailureKind, with_causes};
+use crate::failure::{Failure, with_causes};
+use crate::sse::SseData;
 
 /// How long one wait for a result lasts before it is asked for again.
 const WAIT_SECONDS: u64 = 60;
 /// Pauses while a full server is asked again.
 const BUSY_PAUSE: Duration = Duration::from_secs(1);
+/// A server that says nothing for this long is given up.
+const SILENCE: Duration = Duration::from_secs(WAIT_SECONDS + 30);
 
 /// A server, by its address.
 #[derive(Clone)]
@@ -24,9 +27,15 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(url: &str) -> Result<Self, Failure> {
+        if !Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
+            return Err(Failure::usage(format!(
+                "--url (or TALON_URL) is {url:?}, which is no address of a server; write it as http://127.0.0.1:8400"
+            )));
+        }
         // Fails when it is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(5));
+        let builder =
+            reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(5)).read_timeout(SILENCE);
         // Only https needs the system's certificates, which a bare container lacks.
         let builder = if url.starts_with("https:") { builder } else { builder.tls_certs_only([]) };
         let http = builder
@@ -83,10 +92,6 @@ impl Client {
         self.json(self.request(Method::GET, &format!("/v1/tasks/{id}"))).await
     }
 
-    pub(crate) async fn steps(&self, id: TaskId) -> Result<Vec<StepView>, Failure> {
-        self.json(self.request(Method::GET, &format!("/v1/tasks/{id}/steps"))).await
-    }
-
     pub(crate) async fn tasks(
         &self,
         state: Option<TaskState>,
@@ -112,7 +117,7 @@ impl Client {
         &self,
         id: TaskId,
         seen: i64,
-        mut on_event: impl FnMut(EventView),
+        mut on_event: impl FnMut(EventView) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let request = self.request(Method::GET, &format!("/v1/tasks/{id}/events")).header("last-event-id", seen);
         let mut response = accepted(self.send(request).await?).await?;
@@ -121,7 +126,7 @@ impl Client {
             for data in lines.push(&chunk) {
                 let event = serde_json::from_str(&data)
                     .map_err(|error| Failure::unavailable(format!("the server sent an event that is none: {error}")))?;
-                on_event(event);
+                on_event(event)?;
             }
         }
         Ok(())
@@ -145,11 +150,26 @@ impl Client {
         while let Some(source) = reason.source() {
             reason = source;
         }
-        Failure::unavailable(format!(
-            "no server answers at {} ({reason}); start one with `talon serve`, or name another with --url",
-            self.url,
-        ))
+        let url = &self.url;
+        Failure::unavailable(match error.is_connect() {
+            true => format!(
+                "no server answers at {url} ({reason}); start one with `talon serve`, or name another with --url"
+            ),
+            false => format!(
+                "the connection to {url} broke ({reason}); what was accepted is kept: ask again when the server is back"
+            ),
+        })
     }
+}
+
+/// A task as the command line submits it.
+pub(crate) fn new_task(
+    agent: AgentName,
+    input: Option<String>,
+    documents: Vec<DocumentId>,
+    class: TaskClass,
+) -> SubmitTask {
+    SubmitTask { agent, input, documents, class, due_at: None, deadline_seconds: None, max_retries: None }
 }
 
 async fn body<T: DeserializeOwned>(response: Response) -> Result<T, Failure> {
@@ -171,7 +191,7 @@ async fn accepted(response: Response) -> Result<Response, Failure> {
     let text = response.text().await.unwrap_or_default();
     let problem = serde_json::from_str::<Problem>(&text);
     let message = problem.map_or_else(|_| format!("the server answered {status}"), |problem| problem.to_string());
-    Err(Failure::new(FailureKind::Refused, message))
+    Err(Failure::refused(message))
 }
 
 fn retry_after(response: &Response) -> Option<Duration> {
@@ -188,41 +208,5 @@ fn media_type(path: &Path) -> &'static str {
         Some("json") => "application/json",
         Some("txt" | "eml" | "log" | "diff" | "patch" | "tsv") => "text/plain",
         _ => "application/octet-stream",
-    }
-}
-
-/// Finds the `data:` of server-sent events in a stream cut anywhere. Our server sends one line of data an event.
-#[derive(Default)]
-struct SseData {
-    rest: Vec<u8>,
-}
-
-impl SseData {
-    fn push(&mut self, chunk: &[u8]) -> Vec<String> {
-        self.rest.extend_from_slice(chunk);
-        let mut data = Vec::new();
-        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.rest.drain(..=end).collect();
-            if let Some(rest) = line.strip_prefix(b"data:") {
-                data.push(String::from_utf8_lossy(rest).trim().to_owned());
-            }
-        }
-        data
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn events_are_found_wherever_the_stream_is_cut() {
-        let stream = b"id: 1\nevent: step\ndata: {\"a\":1}\n\n: keep-alive\n\ndata: {\"b\":2}\n\n";
-        for cut in 0..stream.len() {
-            let mut lines = SseData::default();
-            let mut data = lines.push(&stream[..cut]);
-            data.extend(lines.push(&stream[cut..]));
-            assert_eq!(data, ["{\"a\":1}", "{\"b\":2}"], "cut at {cut}");
-        }
     }
 }

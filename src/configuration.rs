@@ -2,34 +2,30 @@
 
 use std::path::Path;
 
-use config::{AgentSpec, Diagnostics, Environment, TalonConfig};
+use config::{AgentSpec, Environment, Loaded, TalonConfig};
 
 use crate::failure::Failure;
+use crate::output::say_diagnostics;
 
 pub(crate) fn load(path: Option<&Path>) -> Result<TalonConfig, Failure> {
-    let loaded = TalonConfig::load(path, &Environment::of_process());
-    let (config, warnings) = loaded.into_result().map_err(|diagnostics| mistakes("the configuration", &diagnostics))?;
-    warn(&warnings);
-    Ok(config)
+    usable("the configuration", TalonConfig::load(path, &Environment::of_process()))
 }
 
 pub(crate) fn load_agents(config: &TalonConfig) -> Result<Vec<AgentSpec>, Failure> {
-    let (agents, warnings) =
-        AgentSpec::load(config).into_result().map_err(|diagnostics| mistakes("the agents", &diagnostics))?;
-    warn(&warnings);
+    let agents = usable("the agents", AgentSpec::load(config))?;
     if agents.is_empty() {
         return Err(Failure::usage("there are no agents: agents_dir names a folder without .yml files"));
     }
     Ok(agents)
 }
 
-fn mistakes(what: &str, diagnostics: &Diagnostics) -> Failure {
-    eprint!("{diagnostics}");
-    Failure::usage(format!("{what} cannot be used; see above"))
-}
-
-fn warn(warnings: &Diagnostics) {
-    if !warnings.is_empty() {
-        eprint!("{warnings}");
+/// The value, after everything there is to say about it.
+fn usable<T>(what: &str, loaded: Loaded<T>) -> Result<T, Failure> {
+    say_diagnostics(&loaded.diagnostics);
+    match loaded.into_result() {
+        Ok((value, _)) => Ok(value),
+        Err(_) => Err(Failure::usage(format!(
+            "{what} cannot be used; mend what stands above (`talon agent validate` checks without starting anything)"
+        ))),
     }
 }

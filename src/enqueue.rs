@@ -1,16 +1,17 @@
-//! `talon enqueue`: files through an agent, results as a table.
+//! `talon enqueue`: files through an agent, results as a table. A file that fails has a row that says why.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use core_api::SubmitTask;
 use futures::StreamExt;
-use indicatif::{ProgressBar, ProgressStyle};
+use types::AgentName;
 
 use crate::cli::EnqueueArgs;
-use crate::client::Client;
+use crate::client::{Client, new_task};
 use crate::failure::Failure;
-use crate::results::{self, FileResult, Format};
+use crate::output::{print, print_json, say};
+use crate::progress::Progress;
+use crate::results::{FileResult, ResultsFile};
 use crate::show;
 
 /// Files on their way at the same time; the server queues them in any case.
@@ -19,49 +20,75 @@ const CONCURRENCY: usize = 32;
 const ENDINGS: [&str; 11] = ["pdf", "txt", "md", "csv", "tsv", "eml", "log", "json", "html", "diff", "patch"];
 
 pub(crate) async fn run(arguments: EnqueueArgs, json: bool) -> Result<(), Failure> {
-    let format = arguments.out.as_deref().map(Format::of).transpose()?;
+    let out = arguments.out.as_deref().map(ResultsFile::open).transpose()?;
+    let results: Vec<RefCell<FileResult>> =
+        files(&arguments.files)?.into_iter().map(FileResult::new).map(RefCell::new).collect();
     let client = Client::new(&arguments.server.url)?;
-    let files = files(&arguments.files)?;
-    let bar = progress_bar(files.len());
-    let work = files.into_iter().map(|path| {
-        let (client, bar, arguments) = (&client, &bar, &arguments);
-        async move {
-            let task = through_agent(client, arguments, &path).await;
-            bar.inc(1);
-            FileResult { path, task: task.map_err(|failure| failure.to_string()) }
+    // Asked once: a server or an agent that is not there is not the fault of every single file.
+    check_agent(&client, &arguments.agent).await?;
+
+    let progress = Progress::new(results.len());
+    let work = futures::stream::iter(&results).for_each_concurrent(CONCURRENCY, async |result| {
+        if let Err(failure) = through_agent(&client, &arguments, result).await {
+            result.borrow_mut().fault = Some(failure.to_string());
         }
+        progress.step(result.borrow().path.display().to_string());
     });
-    // In the order of the files, whatever order they end in.
-    let done: Vec<FileResult> = futures::stream::iter(work).buffered(CONCURRENCY).collect().await;
-    bar.finish_and_clear();
-    match (&arguments.out, format) {
-        (Some(out), Some(format)) => {
-            results::write(out, format, &done)?;
-            eprintln!("{} results are in {}", done.len(), out.display());
+    let interrupted = tokio::select! {
+        () = work => false,
+        _ = tokio::signal::ctrl_c() => true,
+    };
+    progress.finish();
+
+    // In the order of the files, whatever order they ended in.
+    let results: Vec<FileResult> = results.into_iter().map(RefCell::into_inner).collect();
+    match (out, &arguments.out) {
+        (Some(file), Some(path)) => {
+            file.write(&results)?;
+            say(format_args!("{} rows are in {}", results.len(), path.display()));
         }
-        _ if json => show::json(&done.iter().map(FileResult::to_json).collect::<Vec<_>>())?,
-        _ => print(&done),
+        _ if json => print_json(&results.iter().map(FileResult::to_json).collect::<Vec<_>>())?,
+        _ => print_table(&results)?,
     }
-    let failed = done.iter().filter(|result| !result.succeeded()).count();
-    if failed > 0 {
-        return Err(Failure::negative(format!("{failed} of {} files have no result", done.len())));
+    ended(&results, &arguments.agent, interrupted)
+}
+
+async fn check_agent(client: &Client, agent: &AgentName) -> Result<(), Failure> {
+    let agents = client.agents().await?;
+    if agents.iter().any(|known| known.name == *agent) {
+        return Ok(());
     }
+    let known = agents.iter().map(|known| known.name.as_str()).collect::<Vec<_>>().join(", ");
+    Err(Failure::refused(format!("there is no agent {agent}; the server has {known}")))
+}
+
+/// From a file to its task's end; `result` has the task as soon as it is accepted.
+async fn through_agent(client: &Client, arguments: &EnqueueArgs, result: &RefCell<FileResult>) -> Result<(), Failure> {
+    let path = result.borrow().path.clone();
+    let document = client.upload(&path).await?;
+    let request = new_task(arguments.agent.clone(), arguments.input.clone(), vec![document.id], arguments.class);
+    let task = client.submit(&request, None).await?;
+    let id = task.id;
+    result.borrow_mut().task = Some(task);
+    let task = client.wait(id).await?;
+    result.borrow_mut().task = Some(task);
     Ok(())
 }
 
-async fn through_agent(client: &Client, arguments: &EnqueueArgs, path: &Path) -> Result<core_api::TaskView, Failure> {
-    let document = client.upload(path).await?;
-    let request = SubmitTask {
-        agent: arguments.agent.clone(),
-        input: arguments.input.clone(),
-        documents: vec![document.id],
-        class: arguments.class,
-        due_at: None,
-        deadline_seconds: None,
-        max_retries: None,
-    };
-    let task = client.submit(&request, None).await?;
-    client.wait(task.id).await
+fn ended(results: &[FileResult], agent: &AgentName, interrupted: bool) -> Result<(), Failure> {
+    let failed = results.iter().filter(|result| !result.succeeded()).count();
+    match (interrupted, failed) {
+        (false, 0) => Ok(()),
+        (false, _) => Err(Failure::negative(format!("{failed} of {} files have no result", results.len()))),
+        (true, _) => {
+            let accepted = results.iter().filter(|result| result.task.is_some()).count();
+            Err(Failure::interrupted(format!(
+                "interrupted: {accepted} of {} files are tasks on the server and go on there; find them with \
+                 `talon task list --agent {agent}`, end one with `talon task cancel ID`",
+                results.len()
+            )))
+        }
+    }
 }
 
 /// Files as they were named; folders with what is directly in them, sorted.
@@ -73,16 +100,20 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
             files.push(path.clone());
             continue;
         }
-        let mut inside = Vec::new();
-        for entry in std::fs::read_dir(path).map_err(unreadable)? {
-            let entry = entry.map_err(unreadable)?.path();
-            let ending = entry.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);
-            if entry.is_file() && ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str())) {
-                inside.push(entry);
-            }
+        let entries =
+            std::fs::read_dir(path).map_err(unreadable)?.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+        let inside = entries.into_iter().map(|entry| entry.path()).filter(|path| path.is_file());
+        let (mut taken, left): (Vec<PathBuf>, Vec<PathBuf>) = inside.partition(|path| is_document(path));
+        if !left.is_empty() {
+            say(format_args!(
+                "{}: {} files are left out; taken are {}",
+                path.display(),
+                left.len(),
+                ENDINGS.join(", ")
+            ));
         }
-        inside.sort();
-        files.extend(inside);
+        taken.sort();
+        files.extend(taken);
     }
     if files.is_empty() {
         return Err(Failure::usage(format!("no files: the folders have none that end in {}", ENDINGS.join(", "))));
@@ -90,21 +121,15 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
-/// A bar with rate and time left; hidden where standard error is no terminal.
-pub(crate) fn progress_bar(len: usize) -> ProgressBar {
-    let bar = ProgressBar::new(len as u64);
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {per_sec} {elapsed}, {eta} left {msg}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
+fn is_document(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);
+    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
 }
 
-fn print(results: &[FileResult]) {
+fn print_table(results: &[FileResult]) -> Result<(), Failure> {
     let mut table = show::table(["file", "result"]);
     for result in results {
-        let output = result.task.as_ref().ok().and_then(|task| task.output.as_ref()).map(show::one_line);
-        let text = output.or_else(|| result.error().map(|error| format!("failed: {error}"))).unwrap_or_default();
-        table.add_row([result.path.display().to_string(), text]);
+        table.add_row([result.path.display().to_string(), result.one_line()]);
     }
-    println!("{table}");
+    print(table)
 }

@@ -2,18 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use config::TalonConfig;
 use serde::Deserialize;
 use serde_json::json;
 use types::AgentName;
 
+use crate::alone::Alone;
 use crate::cli::EvalArgs;
-use crate::client::Client;
+use crate::configuration;
 use crate::expected::Expected;
 use crate::failure::Failure;
-use crate::serve::Server;
-use crate::trial::{self, Case, File};
-use crate::{configuration, logging, show};
+use crate::output::{print, print_json};
+use crate::tally::tally_table;
+use crate::trial::{Case, File, Outcome, Trial};
 
 /// A line of `config/evals/<agent>.jsonl`.
 #[derive(Deserialize)]
@@ -42,45 +42,54 @@ pub(crate) async fn run(arguments: EvalArgs, json: bool) -> Result<(), Failure> 
     if cases.is_empty() {
         return Err(Failure::usage("there are no cases: name .jsonl files such as config/evals/data-extraction.jsonl"));
     }
-    let data_dir = tempfile::tempdir()
-        .map_err(|error| Failure::unavailable(format!("no temporary folder can be made: {error}")))?;
-    let mut config = configuration::load(arguments.config.as_deref())?;
-    config.data_dir = data_dir.path().to_owned();
-    config.server.listen = ([127, 0, 0, 1], 0).into();
-    logging::start(&config.log);
-    let trial = measure(config, cases).await?;
-    let tallies = trial.tallies(|outcome| {
-        let split = outcome.case.name.split('/').next().unwrap_or_default().to_owned();
-        (outcome.case.agent.to_string(), split)
-    });
-    if json {
-        let rows: Vec<_> = tallies
-            .iter()
-            .map(|((agent, split), tally)| json!({"agent": agent, "split": split, "tally": tally}))
-            .collect();
-        return show::json(&json!({
-            "seconds": trial.elapsed.as_secs_f64(), "tasks_per_minute": trial.tasks_per_minute(), "scores": rows
-        }));
-    }
-    if arguments.failures {
-        for outcome in trial.outcomes.iter().filter(|outcome| !outcome.score.exact) {
-            let given = outcome.task.output.as_ref().map(show::one_line).or(outcome.task.error.clone());
-            println!("{} {}", outcome.case.agent, outcome.case.name);
-            println!("  expected  {}\n  answered  {}", outcome.case.expected.one_line(), given.unwrap_or_default());
-        }
-    }
-    let rows = tallies.iter().map(|((agent, split), tally)| (format!("{agent}, {split}"), tally));
-    println!("{}", trial::tally_table("agent, split", rows));
-    println!("{} cases in {:.1} s", trial.outcomes.len(), trial.elapsed.as_secs_f64());
-    Ok(())
+    let alone = Alone::start(configuration::load(arguments.config.as_deref())?).await?;
+    let trial = alone.run(cases).await;
+    alone.stop().await;
+    if json { report_json(&trial?, arguments.failures) } else { report(&trial?, arguments.failures) }
 }
 
-async fn measure(config: TalonConfig, cases: Vec<Case>) -> Result<trial::Trial, Failure> {
-    let server = Server::start(config).await?;
-    let client = Client::new(&format!("http://{}", server.address()))?;
-    let trial = trial::run(&client, cases).await;
-    server.stop().await;
-    trial
+fn report(trial: &Trial, with_failures: bool) -> Result<(), Failure> {
+    if with_failures {
+        for outcome in trial.outcomes.iter().filter(|outcome| !outcome.score.exact) {
+            print(format_args!(
+                "{} {}\n  expected  {}\n  answered  {}",
+                outcome.case.agent,
+                outcome.case.name,
+                outcome.case.expected.one_line(),
+                outcome.one_line()
+            ))?;
+        }
+    }
+    let tallies = trial.tallies(agent_and_split);
+    let rows = tallies.iter().map(|((agent, split), tally)| (format!("{agent}, {split}"), tally));
+    print(tally_table("agent, split", rows))?;
+    print(format_args!("{} cases in {:.1} s", trial.outcomes.len(), trial.elapsed.as_secs_f64()))
+}
+
+fn report_json(trial: &Trial, with_failures: bool) -> Result<(), Failure> {
+    let tallies = trial.tallies(agent_and_split);
+    let scores: Vec<_> =
+        tallies.iter().map(|((agent, split), tally)| json!({"agent": agent, "split": split, "tally": tally})).collect();
+    let mut report = json!({
+        "seconds": trial.elapsed.as_secs_f64(), "tasks_per_minute": trial.tasks_per_minute(), "scores": scores
+    });
+    if with_failures {
+        let wrong = trial.outcomes.iter().filter(|outcome| !outcome.score.exact);
+        report["failures"] = wrong
+            .map(|outcome| {
+                json!({
+                    "agent": outcome.case.agent, "case": outcome.case.name, "expected": outcome.case.expected,
+                    "output": outcome.task.output, "error": outcome.task.error,
+                })
+            })
+            .collect();
+    }
+    print_json(&report)
+}
+
+fn agent_and_split(outcome: &Outcome) -> (String, String) {
+    let split = outcome.case.name.split('/').next().unwrap_or_default();
+    (outcome.case.agent.to_string(), split.to_owned())
 }
 
 /// The cases of one file; the agent is the file's name.

@@ -12,34 +12,44 @@ pub(crate) struct Failure {
 
 /// The classes of failure that a script can tell apart by the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FailureKind {
-    /// The work was done, but a task failed or a file has errors.
+enum FailureKind {
     Negative,
-    /// Wrong usage or configuration.
     Usage,
-    /// The server cannot be reached or cannot start.
     Unavailable,
-    /// The server refused the request.
     Refused,
-    /// Ctrl-C.
     Interrupted,
+    ReaderLeft,
 }
 
 impl Failure {
-    pub(crate) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Failure { kind, message: message.into() }
-    }
-
+    /// The work was done, but a task failed or a file has errors.
     pub(crate) fn negative(message: impl Into<String>) -> Self {
-        Failure::new(FailureKind::Negative, message)
+        Failure { kind: FailureKind::Negative, message: message.into() }
     }
 
+    /// Wrong usage or configuration.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Failure::new(FailureKind::Usage, message)
+        Failure { kind: FailureKind::Usage, message: message.into() }
     }
 
+    /// The server cannot be reached or cannot start.
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
-        Failure::new(FailureKind::Unavailable, message)
+        Failure { kind: FailureKind::Unavailable, message: message.into() }
+    }
+
+    /// The server refused the request.
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        Failure { kind: FailureKind::Refused, message: message.into() }
+    }
+
+    /// Ctrl-C.
+    pub(crate) fn interrupted(message: impl Into<String>) -> Self {
+        Failure { kind: FailureKind::Interrupted, message: message.into() }
+    }
+
+    /// Whoever read the output has seen enough, as in `talon task list | head`: nothing is left to say.
+    pub(crate) fn reader_left() -> Self {
+        Failure { kind: FailureKind::ReaderLeft, message: "the reader of the output has left".to_owned() }
     }
 
     /// The same failure, with what it is about in front.
@@ -47,8 +57,14 @@ impl Failure {
         Failure { message: format!("{subject}: {}", self.message), ..self }
     }
 
+    /// Whether there is someone to tell.
+    pub(crate) fn is_told(&self) -> bool {
+        self.kind != FailureKind::ReaderLeft
+    }
+
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self.kind {
+            FailureKind::ReaderLeft => 0,
             FailureKind::Negative => 1,
             FailureKind::Usage => 2,
             FailureKind::Unavailable => 3,

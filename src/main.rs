@@ -1,6 +1,7 @@
 //! The command line. Thin: parses, runs one subcommand, prints its failure, exits with its code.
 
 mod agent;
+mod alone;
 mod bundled;
 mod cli;
 mod client;
@@ -13,10 +14,16 @@ mod expected;
 mod failure;
 mod logging;
 mod metrics;
+mod models;
+mod output;
+mod progress;
 mod results;
 mod serve;
+mod service;
 mod show;
 mod signals;
+mod sse;
+mod tally;
 mod task;
 mod toolserver;
 mod trial;
@@ -33,14 +40,20 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("error: {failure}");
+            if failure.is_told() {
+                output::say(format_args!("error: {failure}"));
+            }
             failure.exit_code()
         }
     }
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
-    runtime()?.block_on(dispatch(cli.command, cli.json))
+    let runtime = runtime()?;
+    let result = runtime.block_on(dispatch(cli.command, cli.json));
+    // Not waited for: whoever interrupts the loading of a large model means now.
+    runtime.shutdown_background();
+    result
 }
 
 async fn dispatch(command: Command, json: bool) -> Result<(), Failure> {
@@ -52,10 +65,7 @@ async fn dispatch(command: Command, json: bool) -> Result<(), Failure> {
         Command::Agent(command) => agent::run(command, json).await,
         Command::Eval(arguments) => eval::run(arguments, json).await,
         Command::Toolserver(arguments) => toolserver::run(arguments).await,
-        Command::Completions { shell } => {
-            completions::run(shell);
-            Ok(())
-        }
+        Command::Completions { shell } => completions::run(shell),
     }
 }
 

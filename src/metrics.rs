@@ -53,6 +53,11 @@ impl Metrics {
     }
 }
 
+/// Two parts of the program chose the same name.
+pub(crate) fn declared_twice(error: prometheus::Error) -> Failure {
+    Failure::unavailable(format!("a metric is declared twice: {error}"))
+}
+
 #[cfg(test)]
 mod tests {
     use prometheus::{IntGauge, TextEncoder};

@@ -1,53 +1,66 @@
-//! Writes results of many tasks as CSV or JSON lines.
+//! What became of each file, and how it is written as CSV or JSON lines.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use core_api::TaskView;
 use serde_json::{Map, Value, json};
+use types::TaskState;
 
 use crate::failure::Failure;
+use crate::show;
 
 /// One file and what became of it.
 pub(crate) struct FileResult {
     /// The file.
     pub(crate) path: PathBuf,
-    /// Its task, or why there is none.
-    pub(crate) task: Result<TaskView, String>,
+    /// Its task as last seen; `None` while there is none.
+    pub(crate) task: Option<TaskView>,
+    /// What kept the file from becoming a task, or its end from being seen.
+    pub(crate) fault: Option<String>,
 }
 
 impl FileResult {
-    pub(crate) fn succeeded(&self) -> bool {
-        self.task.as_ref().is_ok_and(|task| task.state == types::TaskState::Succeeded)
+    pub(crate) fn new(path: PathBuf) -> Self {
+        FileResult { path, task: None, fault: None }
     }
 
-    pub(crate) fn error(&self) -> Option<String> {
-        match &self.task {
-            Err(error) => Some(error.clone()),
-            Ok(task) => task.error.clone().filter(|_| !self.succeeded()),
+    pub(crate) fn succeeded(&self) -> bool {
+        self.task.as_ref().is_some_and(|task| task.state == TaskState::Succeeded)
+    }
+
+    /// The answer on one line, or why there is none.
+    pub(crate) fn one_line(&self) -> String {
+        match self.task.as_ref().and_then(|task| task.output.as_ref()) {
+            Some(output) => show::one_line(output),
+            None => format!("{}: {}", self.state(), self.error().unwrap_or_default()),
         }
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        json!({
+            "file": self.path.display().to_string(),
+            "task": self.task.as_ref().map(|task| task.id),
+            "state": self.state(),
+            "output": self.task.as_ref().and_then(|task| task.output.clone()),
+            "error": self.error(),
+        })
+    }
+
+    fn error(&self) -> Option<String> {
+        let of_task = || self.task.as_ref().filter(|_| !self.succeeded()).and_then(|task| task.error.clone());
+        self.fault.clone().or_else(of_task)
     }
 
     fn state(&self) -> &'static str {
         self.task.as_ref().map_or("not_submitted", |task| task.state.as_str())
     }
 
-    pub(crate) fn to_json(&self) -> Value {
-        let task = self.task.as_ref().ok();
-        json!({
-            "file": self.path.display().to_string(),
-            "task": task.map(|task| task.id),
-            "state": self.state(),
-            "output": task.and_then(|task| task.output.clone()),
-            "error": self.error(),
-        })
-    }
-
     /// The answer's fields; a text answer is the field `output`.
     fn fields(&self) -> Map<String, Value> {
-        match self.task.as_ref().ok().and_then(|task| task.output.clone()) {
+        match self.task.as_ref().and_then(|task| task.output.clone()) {
             Some(Value::Object(fields)) => fields,
             Some(other) => Map::from_iter([("output".to_owned(), other)]),
             None => Map::new(),
@@ -55,59 +68,85 @@ impl FileResult {
     }
 }
 
+/// Where results are written. Opened before the work, so that hours of it are not lost to a misspelt folder.
+pub(crate) struct ResultsFile {
+    path: PathBuf,
+    format: Format,
+    file: File,
+}
+
 /// The form of a results file, by its ending.
 #[derive(Clone, Copy)]
-pub(crate) enum Format {
+enum Format {
     Csv,
     JsonLines,
 }
 
-impl Format {
-    pub(crate) fn of(path: &Path) -> Result<Self, Failure> {
-        match path.extension().and_then(|ending| ending.to_str()) {
-            Some("csv") => Ok(Format::Csv),
-            Some("jsonl" | "ndjson") => Ok(Format::JsonLines),
-            _ => Err(Failure::usage(format!("--out {} must end in .csv or .jsonl", path.display()))),
-        }
+impl ResultsFile {
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        let format = match path.extension().and_then(|ending| ending.to_str()) {
+            Some("csv") => Format::Csv,
+            Some("jsonl" | "ndjson") => Format::JsonLines,
+            _ => return Err(Failure::usage(format!("--out {} must end in .csv or .jsonl", path.display()))),
+        };
+        // What it holds is replaced only when there are results.
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+        let file = file.map_err(|error| not_written(path, &error))?;
+        Ok(ResultsFile { path: path.to_owned(), format, file })
     }
-}
 
-/// Writes all results, a row each; the columns of a CSV are the fields of the answers.
-pub(crate) fn write(path: &Path, format: Format, results: &[FileResult]) -> Result<(), Failure> {
-    let failed = |error: String| Failure::usage(format!("{} cannot be written: {error}", path.display()));
-    let file = File::create(path).map_err(|error| failed(error.to_string()))?;
-    let mut out = BufWriter::new(file);
-    match format {
-        Format::JsonLines => {
-            for result in results {
-                writeln!(out, "{}", result.to_json()).map_err(|error| failed(error.to_string()))?;
+    /// Writes all results, a row each, in place of what the file held.
+    pub(crate) fn write(mut self, results: &[FileResult]) -> Result<(), Failure> {
+        self.replace(results).map_err(|error| not_written(&self.path, &error))
+    }
+
+    fn replace(&mut self, results: &[FileResult]) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        let mut out = BufWriter::new(&self.file);
+        match self.format {
+            Format::JsonLines => {
+                for result in results {
+                    writeln!(out, "{}", result.to_json())?;
+                }
             }
+            Format::Csv => write_csv(&mut out, results)?,
         }
-        Format::Csv => write_csv(&mut out, results).map_err(|error| failed(error.to_string()))?,
+        out.flush()
     }
-    out.flush().map_err(|error| failed(error.to_string()))
 }
 
-fn write_csv(out: &mut impl Write, results: &[FileResult]) -> csv::Result<()> {
-    let mut columns: Vec<String> = Vec::new();
+fn not_written(path: &Path, error: &io::Error) -> Failure {
+    Failure::usage(format!("{} cannot be written: {error}; name another file with --out", path.display()))
+}
+
+/// The columns are ours and the fields of all answers.
+fn write_csv(out: &mut impl Write, results: &[FileResult]) -> io::Result<()> {
+    let mut fields: Vec<String> = Vec::new();
     let mut known = BTreeSet::new();
     for name in results.iter().flat_map(|result| result.fields().into_iter().map(|(name, _)| name)) {
         if known.insert(name.clone()) {
-            columns.push(name);
+            fields.push(name);
         }
     }
     let mut csv = csv::Writer::from_writer(out);
-    let fixed = ["file", "state"].into_iter().map(str::to_owned);
-    csv.write_record(fixed.chain(columns.iter().cloned()).chain(["error".to_owned()]))?;
+    let ours = ["file", "task", "state", "error"];
+    // An answer may have fields of the same names.
+    let column =
+        |field: &String| if ours.contains(&field.as_str()) { format!("output.{field}") } else { field.clone() };
+    csv.write_record(ours.map(str::to_owned).into_iter().chain(fields.iter().map(column)))?;
     for result in results {
-        let fields = result.fields();
-        let mut row = vec![result.path.display().to_string(), result.state().to_owned()];
-        row.extend(columns.iter().map(|column| fields.get(column).map_or(String::new(), cell)));
-        row.push(result.error().unwrap_or_default());
+        let answer = result.fields();
+        let mut row = vec![
+            result.path.display().to_string(),
+            result.task.as_ref().map_or(String::new(), |task| task.id.to_string()),
+            result.state().to_owned(),
+            result.error().unwrap_or_default(),
+        ];
+        row.extend(fields.iter().map(|field| answer.get(field).map_or(String::new(), cell)));
         csv.write_record(row)?;
     }
-    csv.flush()?;
-    Ok(())
+    csv.flush()
 }
 
 fn cell(value: &Value) -> String {
@@ -122,28 +161,32 @@ fn cell(value: &Value) -> String {
 mod tests {
     use super::*;
 
-    fn result(path: &str, output: Option<Value>) -> FileResult {
+    const ID: &str = "01980c9e-8f4b-7d1e-a1b0-3f6f2c9d4e55";
+
+    fn result(path: &str, output: Value) -> FileResult {
         let mut task: TaskView = serde_json::from_value(json!({
-            "id": "01980c9e-8f4b-7d1e-a1b0-3f6f2c9d4e55", "team": "default", "agent": "a", "class": "batch",
+            "id": ID, "team": "default", "agent": "a", "class": "batch",
             "state": "succeeded", "documents": [], "attempt": 1, "failures": 0, "losses": 0, "steps": 1,
             "prompt_tokens": 1, "completion_tokens": 1, "accepted_at": "2026-01-01T00:00:00Z", "cancel_requested": false
         }))
         .expect("a task");
-        task.output = output;
-        FileResult { path: path.into(), task: Ok(task) }
+        task.output = Some(output);
+        FileResult { task: Some(task), ..FileResult::new(path.into()) }
     }
 
     #[test]
     fn a_csv_has_a_column_for_every_field_of_any_answer() {
         let results = [
-            result("a.pdf", Some(json!({"vendor": "Acme, \"Ltd\"", "total": 1.5}))),
-            result("b.pdf", Some(json!({"vendor": null, "note": "x"}))),
-            FileResult { path: "c.pdf".into(), task: Err("no such file".into()) },
+            result("a.pdf", json!({"vendor": "Acme, \"Ltd\"", "total": 1.5})),
+            result("b.pdf", json!({"vendor": null, "state": "x"})),
+            FileResult { fault: Some("no such file".into()), ..FileResult::new("c.pdf".into()) },
         ];
         let mut out = Vec::new();
         write_csv(&mut out, &results).expect("written");
-        let expected = "file,state,vendor,total,note,error\na.pdf,succeeded,\"Acme, \"\"Ltd\"\"\",1.5,,\n\
-                        b.pdf,succeeded,,,x,\nc.pdf,not_submitted,,,,no such file\n";
+        let expected = format!(
+            "file,task,state,error,vendor,total,output.state\na.pdf,{ID},succeeded,,\"Acme, \"\"Ltd\"\"\",1.5,\n\
+             b.pdf,{ID},succeeded,,,,x\nc.pdf,,not_submitted,no such file,,,\n"
+        );
         assert_eq!(String::from_utf8(out).expect("UTF-8"), expected);
     }
 }

@@ -1,19 +1,16 @@
 //! The composition root: everything that makes a Talon, in the order of its start, and stopped in the reverse order.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{AgentSpec, Exposed, ModelSource, TalonConfig};
-use core_api::{ApiSettings, ApiState, Health, Readiness};
-use inference::{ChatModel, EngineConfig, EngineMetrics, Model};
+use config::{AgentSpec, Exposed, TalonConfig};
+use core_api::{ApiSettings, ApiState, Readiness};
 use store::{Leases, Relay, RelaySettings, SqliteSettings, SqliteStore, Store, StoreMetrics};
 use task_queue::{MemoryQueue, MemoryQueueSettings, Queue};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use types::{AgentName, ProcessId, TeamName};
@@ -21,13 +18,16 @@ use worker::{Agent, Agents, Generate, PoolLimits, PoolManager, ToolClient, Worke
 
 use crate::cli::ServeArgs;
 use crate::failure::{Failure, with_causes};
-use crate::metrics::Metrics;
-use crate::{agent, bundled, configuration, logging, signals};
+use crate::metrics::{Metrics, declared_twice};
+use crate::models::{self, Engines};
+use crate::output::say;
+use crate::service::Service;
+use crate::{agent, configuration, logging, signals};
 
 /// Running tasks get this long to finish at shutdown; then they are released and run again.
 const GRACE: Duration = Duration::from_secs(20);
-/// An engine that has not come round its loop for this long stands still.
-const STALLED: Duration = Duration::from_secs(30);
+/// Any other part gets this long to end, such as the REST interface with a caller who reads slowly.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Time between two growths of the pool.
 const COOL_DOWN: Duration = Duration::from_secs(2);
 /// The name by which agents' files know the reference tools; the embedded tool server answers to it.
@@ -42,52 +42,38 @@ pub(crate) async fn run(arguments: ServeArgs) -> Result<(), Failure> {
     }
     logging::start(&config.log);
     let shutdown = signals::shutdown_requested()?;
-    let server = Server::start(config).await?;
-    eprintln!("talon serves on http://{} (Ctrl-C ends it)", server.address());
-    shutdown.cancelled().await;
+    let server = tokio::select! {
+        server = Server::start(config, GRACE) => server?,
+        () = shutdown.cancelled() => return Err(Failure::interrupted("interrupted before it was ready")),
+    };
+    say(format_args!("talon serves on {} (Ctrl-C ends it)", server.url()));
+    let ended = server.until(&shutdown).await;
     server.stop().await;
-    Ok(())
+    ended
 }
 
 /// A whole Talon in this process.
 pub(crate) struct Server {
     address: SocketAddr,
     readiness: watch::Sender<Readiness>,
-    engines: Vec<ChatModel>,
+    alarm: CancellationToken,
+    engines: Engines,
     store: Arc<dyn Store>,
     queue: Arc<dyn Queue>,
     pool: Service,
+    /// How long the pool may take to end.
+    grace: Duration,
     upkeep: Vec<Service>,
     doors: Vec<Service>,
 }
 
-/// A task of the runtime that ends when it is told to.
-struct Service {
-    stop: CancellationToken,
-    ended: JoinHandle<()>,
-}
-
-impl Service {
-    fn start<F: Future<Output = ()> + Send + 'static>(run: impl FnOnce(CancellationToken) -> F) -> Self {
-        let stop = CancellationToken::new();
-        Service { ended: tokio::spawn(run(stop.clone())), stop }
-    }
-
-    async fn stop(self) {
-        self.stop.cancel();
-        if let Err(error) = self.ended.await {
-            tracing::error!(%error, "a part of the process had died");
-        }
-    }
-}
-
 impl Server {
-    /// Starts everything, or says what keeps it from starting.
-    pub(crate) async fn start(config: TalonConfig) -> Result<Server, Failure> {
+    /// Starts everything, or says what keeps it from starting. At its end running tasks get `grace` to finish.
+    pub(crate) async fn start(config: TalonConfig, grace: Duration) -> Result<Server, Failure> {
         let mut specs = configuration::load_agents(&config)?;
         // Bound first: a port in use is known at once, not after minutes of loading.
-        let listener = bind(config.server.listen).await?;
-        let address = local_address(&listener)?;
+        let (listener, address) = bind(config.server.listen, "--listen or server.listen").await?;
+        let alarm = CancellationToken::new();
         let metrics = Metrics::new();
 
         let store_metrics = StoreMetrics::new(metrics.process()).map_err(declared_twice)?;
@@ -96,18 +82,18 @@ impl Server {
 
         let mut doors = Vec::new();
         if config.server.embedded_toolserver {
-            let (tools, at) = start_toolserver().await?;
+            let (tools, at) = start_toolserver(&alarm).await?;
             doors.push(tools);
             point_at(&mut specs, at);
         }
 
-        let engines = load_models(&config, &metrics).await?;
+        let engines = models::load(&config, &metrics).await?;
         let agents = bind_agents(specs, &engines)?;
         let leases = Leases::new(store.clone(), config.lease.timeout);
         let relay = Relay::new(store.clone(), queue.clone(), RelaySettings::default());
         let upkeep = vec![
-            Service::start(|stop| leases.clone().run(stop.cancelled_owned())),
-            Service::start(|stop| relay.run(stop.cancelled_owned())),
+            Service::start("leases", &alarm, |stop| leases.clone().run(stop.cancelled_owned())),
+            Service::start("relay", &alarm, |stop| relay.run(stop.cancelled_owned())),
         ];
 
         let (readiness, ready) = watch::channel(Readiness::Starting);
@@ -119,7 +105,7 @@ impl Server {
             metrics: metrics.gather(),
             store_metrics,
             readiness: ready,
-            health: health_of(&engines),
+            health: models::health(&engines),
             settings: Arc::new(api_settings(&config)?),
         };
         let place = Arc::new(Workplace {
@@ -132,55 +118,64 @@ impl Server {
             settings: worker_settings(&config),
         });
         let manager = PoolManager::new(place, ProcessId::new(), pool_limits(&config));
-        let pool = Service::start(|stop| manager.run(stop, GRACE));
+        let pool = Service::start("pool", &alarm, |stop| manager.run(stop, grace));
         let router = core_api::router(state);
-        doors.push(Service::start(|stop| async move {
+        doors.push(Service::start("REST", &alarm, |stop| async move {
             if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await {
                 tracing::error!(%error, "the REST interface ended");
             }
         }));
         readiness.send_replace(Readiness::Ready);
         info!(%address, "ready");
-        let engines = engines.into_values().collect();
-        Ok(Server { address, readiness, engines, store, queue, pool, upkeep, doors })
+        Ok(Server { address, readiness, alarm, engines, store, queue, pool, grace, upkeep, doors })
     }
 
     /// Where the REST interface listens.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Waits for `shutdown`; fails when a part ends by itself, since the rest is then worth nothing.
+    pub(crate) async fn until(&self, shutdown: &CancellationToken) -> Result<(), Failure> {
+        tokio::select! {
+            () = shutdown.cancelled() => Ok(()),
+            () = self.alarm.cancelled() => Err(Failure::unavailable(
+                "a part of the process ended by itself (the log says which); start it again: accepted tasks are kept",
+            )),
+        }
     }
 
     /// Takes nothing new ▸ finishes or releases what runs ▸ stops the engines ▸ closes the store.
     pub(crate) async fn stop(self) {
         self.readiness.send_replace(Readiness::Draining);
-        self.pool.stop().await;
-        self.queue.close().await;
-        for engine in &self.engines {
-            engine.handle().stop().await;
-        }
+        // Leases are renewed as long as a task runs.
+        self.pool.stop(self.grace + PATIENCE).await;
         for service in self.upkeep {
-            service.stop().await;
+            service.stop(PATIENCE).await;
+        }
+        self.queue.close().await;
+        for engine in self.engines.values() {
+            engine.handle().stop().await;
         }
         // Ends the streams of those who wait for changes, so that the doors can close.
         self.store.close().await;
         for door in self.doors {
-            door.stop().await;
+            door.stop(PATIENCE).await;
         }
         info!("stopped");
     }
 }
 
-async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(listen).await.map_err(|error| {
+/// Listens, and says where: the system chooses port 0. `setting` is where another address can be given.
+pub(crate) async fn bind(listen: SocketAddr, setting: &str) -> Result<(TcpListener, SocketAddr), Failure> {
+    let failed = |error| {
         Failure::unavailable(format!(
-            "{listen} cannot be listened on ({error}); stop what uses it, or choose another address with --listen or \
-             server.listen"
+            "{listen} cannot be listened on ({error}); stop what uses it, or choose another address with {setting}"
         ))
-    })
-}
-
-fn local_address(listener: &TcpListener) -> Result<SocketAddr, Failure> {
-    listener.local_addr().map_err(|error| Failure::unavailable(format!("the listener has no address: {error}")))
+    };
+    let listener = TcpListener::bind(listen).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
 }
 
 async fn open_store(config: &TalonConfig, metrics: StoreMetrics) -> Result<Arc<dyn Store>, Failure> {
@@ -193,10 +188,9 @@ async fn open_store(config: &TalonConfig, metrics: StoreMetrics) -> Result<Arc<d
     Ok(Arc::new(store))
 }
 
-async fn start_toolserver() -> Result<(Service, SocketAddr), Failure> {
-    let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
-    let at = local_address(&listener)?;
-    let service = Service::start(|stop| async move {
+async fn start_toolserver(alarm: &CancellationToken) -> Result<(Service, SocketAddr), Failure> {
+    let (listener, at) = bind(SocketAddr::from(([127, 0, 0, 1], 0)), "server.embedded_toolserver: false").await?;
+    let service = Service::start("tool server", alarm, |stop| async move {
         let served = toolserver::serve(listener, toolserver::Options::default(), stop.cancelled_owned()).await;
         if let Err(error) = served {
             tracing::error!(%error, "the embedded tool server ended");
@@ -216,34 +210,7 @@ fn point_at(specs: &mut [AgentSpec], toolserver: SocketAddr) {
     }
 }
 
-/// Loads every model that `talon.yml` names, each with an engine of its own.
-async fn load_models(config: &TalonConfig, metrics: &Metrics) -> Result<BTreeMap<String, ChatModel>, Failure> {
-    let mut engines = BTreeMap::new();
-    for spec in &config.models {
-        let path = match &spec.source {
-            ModelSource::Bundled => bundled::pocket_model(&config.data_dir)?,
-            ModelSource::Path(path) => path.clone(),
-        };
-        info!(model = %spec.name, path = %path.display(), "loading");
-        let loading = tokio::task::spawn_blocking(move || Model::load(path)).await;
-        let model = loading
-            .map_err(|error| Failure::unavailable(format!("model {} could not be loaded: {error}", spec.name)))?
-            .map_err(|error| Failure::unavailable(format!("model {}: {}", spec.name, with_causes(&error))))?;
-        let engine_metrics = EngineMetrics::register(&metrics.of_model(&spec.name)?).map_err(declared_twice)?;
-        let engine = EngineConfig {
-            max_num_seqs: config.inference.max_batch_size,
-            max_num_batched_tokens: config.inference.max_batched_tokens.max(config.inference.max_batch_size),
-            max_kv_tokens: config.inference.kv_cache_tokens,
-            max_waiting: config.inference.max_waiting,
-        };
-        let engine = ChatModel::start(model, engine, engine_metrics)
-            .map_err(|error| Failure::usage(format!("model {}: {error}", spec.name)))?;
-        engines.insert(spec.name.clone(), engine);
-    }
-    Ok(engines)
-}
-
-fn bind_agents(specs: Vec<AgentSpec>, engines: &BTreeMap<String, ChatModel>) -> Result<Agents, Failure> {
+fn bind_agents(specs: Vec<AgentSpec>, engines: &Engines) -> Result<Agents, Failure> {
     let models: BTreeMap<String, Arc<dyn Generate>> =
         engines.iter().map(|(name, engine)| (name.clone(), Arc::new(engine.clone()) as Arc<dyn Generate>)).collect();
     let mut agents: BTreeMap<AgentName, Arc<Agent>> = BTreeMap::new();
@@ -253,20 +220,6 @@ fn bind_agents(specs: Vec<AgentSpec>, engines: &BTreeMap<String, ChatModel>) -> 
         agents.insert(agent.spec.name.clone(), Arc::new(agent));
     }
     Ok(agents)
-}
-
-fn health_of(engines: &BTreeMap<String, ChatModel>) -> Health {
-    let engines = engines.clone();
-    Arc::new(move || {
-        let stalled = engines.iter().find(|(_, engine)| engine.handle().last_step_age() > STALLED);
-        match stalled {
-            None => Ok(()),
-            Some((name, engine)) => Err(format!(
-                "the engine of model {name} has not moved for {:.0} s; restart the process",
-                engine.handle().last_step_age().as_secs_f64()
-            )),
-        }
-    })
 }
 
 fn api_settings(config: &TalonConfig) -> Result<ApiSettings, Failure> {
@@ -296,8 +249,4 @@ fn pool_limits(config: &TalonConfig) -> PoolLimits {
         idle_timeout: config.agents.idle_timeout,
         cool_down: COOL_DOWN,
     }
-}
-
-fn declared_twice(error: prometheus::Error) -> Failure {
-    Failure::unavailable(format!("a metric is declared twice: {error}"))
 }

@@ -1,24 +1,22 @@
-//! How results look on a terminal, and as JSON.
+//! How tasks, their events and tables look to people.
+
+use std::fmt::Write;
+use std::io::IsTerminal;
 
 use comfy_table::{ContentArrangement, Table, presets};
-use core_api::{StepView, TaskView};
-use serde::Serialize;
+use core_api::{EventView, TaskView};
 use serde_json::Value;
 
-use crate::failure::Failure;
-
-/// One JSON document on standard output.
-pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value)
-        .map_err(|error| Failure::unavailable(format!("the result is not JSON: {error}")))?;
-    println!("{text}");
-    Ok(())
-}
+/// Columns of a table that no terminal shows: a file, a pipe.
+const WIDTH_ELSEWHERE: u16 = 140;
 
 /// A table in the house's form, as wide as the terminal.
 pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    if !std::io::stdout().is_terminal() {
+        table.set_width(WIDTH_ELSEWHERE);
+    }
     table.set_header(header);
     table
 }
@@ -32,41 +30,64 @@ pub(crate) fn one_line(output: &Value) -> String {
 }
 
 /// A task for people.
-pub(crate) fn task(task: &TaskView) {
-    println!("task      {}", task.id);
-    println!("agent     {}", task.agent);
-    println!("state     {}{}", task.state, task.stop_reason.map_or(String::new(), |reason| format!(" ({reason})")));
-    println!("attempts  {} ({} failed, {} lost)", task.attempt, task.failures, task.losses);
-    println!("tokens    {} read, {} written, in {} steps", task.prompt_tokens, task.completion_tokens, task.steps);
+pub(crate) fn task(task: &TaskView) -> String {
+    let reason = task.stop_reason.map_or(String::new(), |reason| format!(" ({reason})"));
+    let mut text = format!(
+        "task      {}\nagent     {}\nstate     {}{reason}\nattempts  {} ({} failed, {} lost)\n\
+         tokens    {} read, {} written, in {} steps",
+        task.id,
+        task.agent,
+        task.state,
+        task.attempt,
+        task.failures,
+        task.losses,
+        task.prompt_tokens,
+        task.completion_tokens,
+        task.steps
+    );
+    // Writing to a string does not fail.
     if let (Some(started), Some(finished)) = (task.started_at, task.finished_at) {
-        println!("time      {:.2} s", finished.since(started).as_secs_f64());
+        let _ = write!(text, "\ntime      {:.2} s", finished.since(started).as_secs_f64());
     }
     if let Some(error) = &task.error {
-        println!("error     {error}");
+        let _ = write!(text, "\nerror     {error}");
     }
-    match &task.output {
-        Some(Value::String(text)) => println!("\n{text}"),
-        Some(output) => println!("\n{output:#}"),
-        None => {}
-    }
+    let _ = match &task.output {
+        Some(Value::String(answer)) => write!(text, "\n\n{answer}"),
+        Some(answer) => write!(text, "\n\n{answer:#}"),
+        None => Ok(()),
+    };
+    text
 }
 
-/// A step on one line.
-pub(crate) fn step(step: &StepView) -> String {
-    let what = match step.kind.as_str() {
-        "tool" => format!("{} {}", text(&step.summary["tool"]), step.summary["arguments"]),
-        _ if step.summary["tool_calls"].is_array() => {
-            let calls = step.summary["tool_calls"].as_array().map(Vec::as_slice).unwrap_or_default();
-            let names: Vec<&str> = calls.iter().map(|call| text(&call["tool"])).collect();
-            format!("asks for {}", names.join(", "))
+/// An event on one line; of a step, what it did.
+pub(crate) fn event(event: &EventView) -> String {
+    let data = &event.data;
+    let what = match event.kind.as_str() {
+        "step" => format!(
+            "{:>3} {:<5} {:>6} ms  {}",
+            data["ordinal"],
+            text(&data["kind"]),
+            data["duration_ms"],
+            step(&data["summary"])
+        ),
+        _ => one_line(data),
+    };
+    format!("{}  {:<11} {what}", event.at, event.kind)
+}
+
+fn step(summary: &Value) -> String {
+    let mut what = match (&summary["tool"], &summary["tool_calls"]) {
+        (Value::String(tool), _) => format!("{tool} {}", summary["arguments"]),
+        (_, Value::Array(calls)) => {
+            format!("asks for {}", calls.iter().map(|call| text(&call["tool"])).collect::<Vec<_>>().join(", "))
         }
-        _ => one_line(&step.summary["answer"]),
+        _ => one_line(&summary["answer"]),
     };
-    let error = match &step.summary["error"] {
-        Value::String(error) => format!("  failed: {error}"),
-        _ => String::new(),
-    };
-    format!("{:>3}  {:<5}  {:>6} ms  {what}{error}", step.ordinal, step.kind, step.duration_ms)
+    if let Value::String(error) = &summary["error"] {
+        let _ = write!(what, "  failed: {error}");
+    }
+    what
 }
 
 fn text(value: &Value) -> &str {

@@ -1,14 +1,19 @@
 //! `talon task`: submit and follow tasks on a running server.
 
 use std::io::Read;
+use std::time::Duration;
 
-use core_api::{SubmitTask, TaskView};
-use types::{TaskId, TaskState};
+use core_api::TaskView;
+use types::TaskState;
 
 use crate::cli::{ListArgs, SubmitArgs, TaskArgs, TaskCommand};
-use crate::client::Client;
+use crate::client::{Client, new_task};
 use crate::failure::Failure;
+use crate::output::{print, print_json, say};
 use crate::show;
+
+/// Before a stream of events that a stopping server has ended is asked for again.
+const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(command: TaskCommand, json: bool) -> Result<(), Failure> {
     match command {
@@ -36,39 +41,32 @@ async fn submit(arguments: SubmitArgs, json: bool) -> Result<(), Failure> {
     for path in &arguments.documents {
         documents.push(client.upload(path).await?.id);
     }
-    let request = SubmitTask {
-        agent: arguments.agent,
-        input,
-        documents,
-        class: arguments.class,
-        due_at: None,
-        deadline_seconds: None,
-        max_retries: None,
-    };
+    let request = new_task(arguments.agent, input, documents, arguments.class);
     let task = client.submit(&request, arguments.idempotency_key.as_deref()).await?;
     if !arguments.wait {
         if json {
-            return show::json(&task);
+            return print_json(&task);
         }
-        println!("{}", task.id);
-        eprintln!("accepted; follow it with `talon task watch {}`", task.id);
+        print(task.id)?;
+        say(format_args!("accepted; follow it with `talon task watch {}`", task.id));
         return Ok(());
     }
+    say(format_args!("accepted as {}; Ctrl-C ends the waiting, not the task", task.id));
     let task = client.wait(task.id).await?;
-    print(&task, json)?;
+    print_task(&task, json)?;
     ended_well(&task)
 }
 
 async fn get(arguments: &TaskArgs, json: bool) -> Result<(), Failure> {
     let task = Client::new(&arguments.server.url)?.task(arguments.id).await?;
-    print(&task, json)
+    print_task(&task, json)
 }
 
 async fn list(arguments: &ListArgs, json: bool) -> Result<(), Failure> {
     let client = Client::new(&arguments.server.url)?;
     let page = client.tasks(arguments.state, arguments.agent.as_ref(), arguments.limit).await?;
     if json {
-        return show::json(&page);
+        return print_json(&page);
     }
     let mut table = show::table(["task", "agent", "state", "reason", "attempt", "accepted"]);
     for task in &page.tasks {
@@ -81,14 +79,14 @@ async fn list(arguments: &ListArgs, json: bool) -> Result<(), Failure> {
             task.accepted_at.to_string(),
         ]);
     }
-    println!("{table}");
+    print(table)?;
     if page.next.is_some() {
-        eprintln!("there are more; raise --limit");
+        say("there are more; raise --limit");
     }
     Ok(())
 }
 
-/// Prints steps as they are taken, then the task.
+/// Prints events, steps among them, as they happen; then the task.
 async fn watch(arguments: &TaskArgs, json: bool) -> Result<(), Failure> {
     let client = Client::new(&arguments.server.url)?;
     let mut seen = 0;
@@ -96,51 +94,32 @@ async fn watch(arguments: &TaskArgs, json: bool) -> Result<(), Failure> {
         client
             .events(arguments.id, seen, |event| {
                 seen = event.seq;
-                if json {
-                    println!("{}", serde_json::to_string(&event).unwrap_or_default());
-                } else {
-                    println!("{}  {:<16} {}", event.at, event.kind, show::one_line(&event.data));
-                }
+                if json { print(serde_json::json!(event)) } else { print(show::event(&event)) }
             })
             .await?;
-        // The stream also ends when the server restarts; the task itself says whether that was all.
+        // The stream also ends when the server stops; the task itself says whether that was all.
         let task = client.task(arguments.id).await?;
         if task.state.is_terminal() {
             if !json {
-                println!();
-                show_steps(&client, arguments.id).await?;
-                show::task(&task);
+                print(format_args!("\n{}", show::task(&task)))?;
             }
             return ended_well(&task);
         }
+        tokio::time::sleep(RECONNECT_PAUSE).await;
     }
-}
-
-async fn show_steps(client: &Client, id: TaskId) -> Result<(), Failure> {
-    for step in client.steps(id).await? {
-        println!("{}", show::step(&step));
-    }
-    println!();
-    Ok(())
 }
 
 async fn cancel(arguments: &TaskArgs, json: bool) -> Result<(), Failure> {
     let cancellation = Client::new(&arguments.server.url)?.cancel(arguments.id).await?;
     if json {
-        return show::json(&cancellation);
+        return print_json(&cancellation);
     }
     let words = if cancellation.requested { "its worker was told to stop" } else { "cancelled" };
-    println!("{}: {words}", cancellation.id);
-    Ok(())
+    print(format_args!("{}: {words}", cancellation.id))
 }
 
-fn print(task: &TaskView, json: bool) -> Result<(), Failure> {
-    if json {
-        show::json(task)
-    } else {
-        show::task(task);
-        Ok(())
-    }
+fn print_task(task: &TaskView, json: bool) -> Result<(), Failure> {
+    if json { print_json(task) } else { print(show::task(task)) }
 }
 
 fn ended_well(task: &TaskView) -> Result<(), Failure> {

@@ -1,0 +1,42 @@
+//! How far long work is: a bar on a terminal, elsewhere a line now and then.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::output::say;
+
+/// Between two lines.
+const LINE_PAUSE: Duration = Duration::from_secs(10);
+
+/// How far a number of like things is; on standard error.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    said_at: Cell<Instant>,
+}
+
+impl Progress {
+    pub(crate) fn new(len: usize) -> Self {
+        let bar = ProgressBar::new(len as u64);
+        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {per_sec} {elapsed}, {eta} left {msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Progress { bar, said_at: Cell::new(Instant::now()) }
+    }
+
+    /// One more is done; `message` says which.
+    pub(crate) fn step(&self, message: String) {
+        self.bar.inc(1);
+        if !self.bar.is_hidden() {
+            self.bar.set_message(message);
+        } else if LINE_PAUSE <= self.said_at.get().elapsed() {
+            self.said_at.set(Instant::now());
+            say(format_args!("{} of {} done", self.bar.position(), self.bar.length().unwrap_or_default()));
+        }
+    }
+
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
