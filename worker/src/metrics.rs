@@ -12,11 +12,11 @@ const LATENCY_BUCKETS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0
 /// The metrics of agents, sessions, tools and the pool; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct WorkerMetrics {
-    /// Executions by how they ended: a terminal state, `retried` or `released`.
+    /// Executions by how they ended: a terminal state, `retried`, `released` or `lost`.
     pub tasks: IntCounterVec,
     /// Seconds from opening a task to its outcome.
     pub latency: HistogramVec,
-    /// Executions that did not succeed, by stop reason.
+    /// Executions that ended without an answer, by stop reason; what was released or lost is no error.
     pub errors: IntCounterVec,
     /// Tool calls by outcome.
     pub tool_calls: IntCounterVec,

@@ -89,15 +89,20 @@ impl Session {
             Some(ResetReason::Error)
         } else if self.num_tasks >= self.tasks_allowed {
             Some(ResetReason::MaxTasks)
-        } else if self.num_tasks > 0
+        } else if !self.history.is_empty()
             && self.history_tokens as f64 + self.tokens_per_task > self.limits.token_threshold() as f64
         {
             Some(ResetReason::Context)
-        } else if self.num_tasks > 0 && now.duration_since(self.last_used) >= self.limits.idle_timeout {
+        } else if self.idle_at().is_some_and(|moment| moment <= now) {
             Some(ResetReason::Idle)
         } else {
             None
         }
+    }
+
+    /// When it is reset unless it serves another task first.
+    pub fn idle_at(&self) -> Option<Instant> {
+        if self.num_tasks > 0 { self.last_used.checked_add(self.limits.idle_timeout) } else { None }
     }
 
     /// The messages of earlier tasks, oldest first; empty in mode `task`.
@@ -206,6 +211,13 @@ mod tests {
         assert_eq!(session.reset_due(now), None, "2000 held + 2000 expected fit into 4915");
         session.finished(exchange(), 4000, now);
         assert_eq!(session.reset_due(now), Some(ResetReason::Context), "4000 held + 2000 expected do not");
+    }
+
+    #[test]
+    fn a_large_task_does_not_reset_a_session_that_keeps_nothing() {
+        let (mut session, now) = session(SessionMode::Task, 0.0);
+        session.finished(exchange(), 6000, now);
+        assert_eq!(session.reset_due(now), None);
     }
 
     #[test]

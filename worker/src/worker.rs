@@ -11,7 +11,7 @@ use store::{Ended, Failure, Interrupt, Lease, Leases, Opening, RetryPolicy, Stor
 use task_queue::{Delivery, Queue, QueueError};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
-use types::{AgentName, StopReason, TaskId, Timestamp, WorkerId};
+use types::{AgentName, StopReason, TaskId, TaskState, Timestamp, WorkerId};
 
 use crate::agent::{Agent, Agents};
 use crate::agent_loop::{Answer, Run};
@@ -22,8 +22,10 @@ use crate::pool::{SlotState, SlotStatus};
 use crate::session::{Session, SessionLimits};
 use crate::tools::ToolClient;
 
-/// Between two tries to take from a queue that does not answer.
-const QUEUE_PAUSE: Duration = Duration::from_secs(1);
+/// Before the next take when queue, store or engine does not do its part: another id would fare no better.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The label of an agent that this installation does not have: names that callers choose do not become labels.
+const UNKNOWN: &str = "unknown";
 
 /// What all workers of a process share.
 pub struct Workplace {
@@ -56,6 +58,12 @@ pub struct WorkerSettings {
     pub request_timeout: Duration,
 }
 
+/// What a worker does after an id.
+enum Then {
+    Take,
+    Pause,
+}
+
 /// One worker and the sessions it keeps warm, one for each agent it has worked for.
 pub(crate) struct Worker {
     id: WorkerId,
@@ -74,26 +82,29 @@ impl Worker {
             self.reset_due_sessions();
             let taken = tokio::select! {
                 () = drain.cancelled() => break,
+                () = reached(self.sessions.values().filter_map(Session::idle_at).min()) => continue,
                 taken = self.place.queue.take(&self.id) => taken,
             };
-            match taken {
+            let then = match taken {
                 Ok(delivery) => {
                     status.set(SlotState::Busy);
-                    self.serve(delivery, &abort).await;
+                    let then = self.serve(delivery, &abort).await;
                     status.set(SlotState::Idle);
+                    then
                 }
                 Err(QueueError::Closed(_)) => break,
                 Err(error @ QueueError::Unavailable { .. }) => {
                     warn!(worker = %self.id, %error, "nothing can be taken; trying again");
-                    tokio::select! {
-                        () = drain.cancelled() => break,
-                        () = tokio::time::sleep(QUEUE_PAUSE) => {}
-                    }
+                    Then::Pause
                 }
+            };
+            match then {
+                Then::Take => {}
+                Then::Pause => tokio::select! {
+                    () = drain.cancelled() => break,
+                    () = tokio::time::sleep(PAUSE) => {}
+                },
             }
-        }
-        for agent in std::mem::take(&mut self.sessions).into_keys() {
-            self.place.metrics.session_ended(&agent, self.id.slot);
         }
     }
 
@@ -112,54 +123,66 @@ impl Worker {
     }
 
     /// From an id to an outcome. The queue may forget the id as soon as the store's lease holds the task.
-    async fn serve(&mut self, delivery: Delivery, abort: &CancellationToken) {
+    async fn serve(&mut self, delivery: Delivery, abort: &CancellationToken) -> Then {
         let task = delivery.task();
         let opening = match self.place.leases.open(task, &self.id).await {
             Ok(opening) => opening,
             Err(error) => {
                 warn!(%task, %error, "the task could not be opened; its id will be delivered again");
-                return;
+                return Then::Pause;
             }
         };
         if let Err(error) = self.place.queue.acknowledge(delivery).await {
             warn!(%task, %error, "the id was not acknowledged; a second delivery will find the task taken");
         }
         match opening {
-            Opening::Opened(lease) => self.execute(lease, abort).await,
+            Opening::Opened(lease) => return self.execute(lease, abort).await,
             Opening::Gone(state) => debug!(%task, %state, "nothing to do"),
             Opening::Unknown => warn!(%task, "the queue delivered an id that the store does not have"),
         }
+        Then::Take
     }
 
-    async fn execute(&mut self, lease: Lease, abort: &CancellationToken) {
+    async fn execute(&mut self, lease: Lease, abort: &CancellationToken) -> Then {
         let started = Instant::now();
         let task = lease.task().id;
         let attempt = lease.attempt();
         let name = lease.task().agent.clone();
         let agent = self.place.agents.get(&name).cloned();
+        let label = agent.as_ref().map_or(UNKNOWN, |agent| agent.spec.name.as_str());
         let retry = agent.as_ref().map(|agent| agent.spec.retry).unwrap_or_default();
         let retry = retry_policy(retry, lease.task().max_retries);
-        let result = match agent {
-            Some(agent) => self.work(&agent, &lease, abort).await,
+        let result = match &agent {
+            Some(agent) => self.work(agent, &lease, abort).await,
             None => Err(Interruption::Bury(Failure::new(
                 StopReason::UnusableInput,
                 format!("this installation has no agent {name}; add its file and requeue the task"),
             ))),
         };
-        let reason = stop_reason(&result);
-        match end(lease, result, &retry).await {
+        let metrics = &self.place.metrics;
+        let error = error_reason(&result);
+        let then = if matches!(result, Err(Interruption::Release)) { Then::Pause } else { Then::Take };
+        let status = match end(lease, result, &retry).await {
             Ok(Some(ended)) => {
-                let state = ended.state.as_str();
-                info!(%task, %attempt, agent = %name, state, reason = %reason, "task left its worker");
-                self.place.metrics.tasks.with_label_values(&[name.as_str(), state]).inc();
+                let status = status(ended.state);
+                info!(%task, %attempt, agent = %name, status, error = error.map(StopReason::as_str), "task left its worker");
+                metrics.latency.with_label_values(&[label]).observe(started.elapsed().as_secs_f64());
+                if let Some(reason) = error {
+                    metrics.errors.with_label_values(&[label, reason.as_str()]).inc();
+                }
+                status
             }
-            Ok(None) => warn!(%task, %attempt, "the lease was lost; whoever holds the task now ends it"),
-            Err(error) => error!(%task, %attempt, %error, "the outcome could not be written; the lease will expire"),
-        }
-        self.place.metrics.latency.with_label_values(&[name.as_str()]).observe(started.elapsed().as_secs_f64());
-        if reason != StopReason::Completed {
-            self.place.metrics.errors.with_label_values(&[name.as_str(), reason.as_str()]).inc();
-        }
+            Ok(None) => {
+                warn!(%task, %attempt, "the lease was lost; whoever holds the task now ends it");
+                LOST
+            }
+            Err(error) => {
+                error!(%task, %attempt, %error, "the outcome could not be written; the lease will expire");
+                LOST
+            }
+        };
+        metrics.tasks.with_label_values(&[label, status]).inc();
+        then
     }
 
     /// Runs the agent against everything that can end it from outside.
@@ -174,7 +197,11 @@ impl Worker {
             TaskDocuments { store: self.place.store.clone(), team: task.team.clone(), granted: task.documents.clone() };
         let now = Instant::now();
         let left = task.deadline_at.map_or(Duration::MAX, |deadline| deadline.since(Timestamp::now()));
-        let allowed = agent.spec.timeout.min(left);
+        let (allowed, limit) = if left < agent.spec.timeout {
+            (left, "what was left until the task's deadline")
+        } else {
+            (agent.spec.timeout, "timeout_seconds of its agent")
+        };
         let deadline = now + allowed;
         let session = self.sessions.entry(agent.spec.name.clone()).or_insert_with(|| {
             Session::new(agent.spec.session.mode, session_limits(agent, &self.place.settings), rand::random(), now)
@@ -198,8 +225,7 @@ impl Worker {
             () = abort.cancelled() => Err(Interruption::Release),
             () = tokio::time::sleep_until(deadline.into()) => Err(Interruption::fail(
                 StopReason::Timeout,
-                format!("no answer within {:.0} s (timeout_seconds of agent {}, or the task's deadline)",
-                    allowed.as_secs_f64(), agent.spec.name),
+                format!("agent {} gave no answer within {:.1} s, {limit}", agent.spec.name, allowed.as_secs_f64()),
             )),
             caught = AssertUnwindSafe(run.to_answer(session)).catch_unwind() => {
                 caught.unwrap_or_else(|panic| Err(panicked(task.id, panic.as_ref())))
@@ -218,6 +244,23 @@ impl Worker {
                 Err(interruption)
             }
         }
+    }
+}
+
+impl Drop for Worker {
+    /// However a worker ends, its sessions end with it.
+    fn drop(&mut self) {
+        for agent in self.sessions.keys() {
+            self.place.metrics.session_ended(agent, self.id.slot);
+        }
+    }
+}
+
+/// Waits for a moment; for ever if there is none.
+async fn reached(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment.into()).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -246,14 +289,30 @@ async fn end(
     }
 }
 
-fn stop_reason(result: &Result<serde_json::Value, Interruption>) -> StopReason {
+/// What the metrics call an execution whose outcome this worker did not write.
+const LOST: &str = "lost";
+
+/// What the metrics call an execution that left its task in this state.
+fn status(state: TaskState) -> &'static str {
+    match state {
+        TaskState::Scheduled => "retried",
+        TaskState::Queued => "released",
+        TaskState::Succeeded
+        | TaskState::Failed
+        | TaskState::Cancelled
+        | TaskState::Dead
+        | TaskState::Running
+        | TaskState::AwaitingApproval => state.as_str(),
+    }
+}
+
+fn error_reason(result: &Result<serde_json::Value, Interruption>) -> Option<StopReason> {
     match result {
-        Ok(_) => StopReason::Completed,
         Err(Interruption::Fail(failure) | Interruption::Bury(failure) | Interruption::Retry { failure, .. }) => {
-            failure.reason
+            Some(failure.reason)
         }
-        Err(Interruption::Cancelled) => StopReason::Cancelled,
-        Err(Interruption::Release | Interruption::Lost) => StopReason::Internal,
+        Err(Interruption::Cancelled) => Some(StopReason::Cancelled),
+        Ok(_) | Err(Interruption::Release | Interruption::Lost) => None,
     }
 }
 

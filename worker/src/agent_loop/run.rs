@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use inference::{ChatReply, ChatRequest, Message, ReplyContent, ToolCall};
+use inference::{ChatReply, ChatRequest, Message, ReplyContent, ReplyError, ToolCall, Usage};
 use serde_json::{Value, json};
 use store::{Lease, NewStep, StepKind};
 use types::{StopReason, Timestamp};
@@ -15,6 +15,8 @@ use crate::outcome::Interruption;
 use crate::session::Session;
 use crate::tools::{DocumentSource, ToolClient, ToolError};
 
+/// The `code` of arguments that the model can mend.
+const BAD_ARGUMENTS: &str = "bad_arguments";
 /// Characters of a text that a step's summary shows.
 const EXCERPT_CHARS: usize = 400;
 
@@ -72,7 +74,8 @@ impl Run<'_> {
                     answer_schema: self.agent.spec.output.schema.clone(),
                     params: self.agent.sampling(tokens),
                     class: task.class,
-                    deadline: Some(self.deadline.min(Instant::now() + self.request_timeout)),
+                    // The execution's own deadline drops this future, so that it can never be taken for the engine's.
+                    deadline: Some(Instant::now() + self.request_timeout),
                 })
                 .await?;
             let used_tokens = reply.usage.prompt_tokens + reply.usage.completion_tokens;
@@ -99,36 +102,46 @@ impl Run<'_> {
 
     /// Refuses a conversation that leaves no room for a reply, with both numbers.
     fn check_room(&self, tokens: usize) -> Result<(), Interruption> {
-        let context = &self.agent.context;
-        if tokens < context.tokens {
+        if tokens < self.agent.context.tokens {
             return Ok(());
         }
-        Err(Interruption::fail(
-            StopReason::ContextOverflow,
-            format!(
-                "the conversation has {tokens} tokens and agent {} has a {context}; give it a shorter document or split it",
-                self.agent.spec.name,
-            ),
-        ))
+        Err(self.overflow(format!("the conversation has {tokens} tokens")))
+    }
+
+    fn overflow(&self, what: String) -> Interruption {
+        let Agent { spec, context, .. } = self.agent;
+        let message = format!("{what}; agent {} has a {context}; give it a shorter document or split it", spec.name);
+        Interruption::fail(StopReason::ContextOverflow, message)
     }
 
     async fn ask(&self, request: ChatRequest) -> Result<ChatReply, Interruption> {
         let (started_at, clock) = (Timestamp::now(), Instant::now());
         let result = self.agent.model.reply(request).await;
-        let (summary, prompt_tokens, completion_tokens) = match &result {
-            Ok(reply) => (summary_of(&reply.content), reply.usage.prompt_tokens, reply.usage.completion_tokens),
-            Err(error) => (json!({"error": error.to_string()}), 0, 0),
+        let (summary, usage) = match &result {
+            Ok(reply) => (summary_of(&reply.content), reply.usage),
+            Err(error) => (json!({"error": error.to_string()}), spent(error)),
         };
         self.record(NewStep {
             kind: StepKind::Model,
             started_at,
             duration: clock.elapsed(),
-            prompt_tokens: prompt_tokens as u64,
-            completion_tokens: completion_tokens as u64,
+            prompt_tokens: usage.prompt_tokens as u64,
+            completion_tokens: usage.completion_tokens as u64,
             summary,
         })
         .await?;
-        Ok(result?)
+        match result {
+            // Its own limit was further away: what ended it is the room that the conversation left.
+            Err(ReplyError::LengthLimit { usage })
+                if usage.completion_tokens < self.agent.spec.guardrails.max_output_tokens =>
+            {
+                Err(self.overflow(format!(
+                    "the conversation has {} tokens and its reply did not end within the {} that it left free",
+                    usage.prompt_tokens, usage.completion_tokens,
+                )))
+            }
+            result => Ok(result?),
+        }
     }
 
     /// Makes a call and records it. Bad arguments are told to the model, which can mend them; every other error ends
@@ -213,7 +226,17 @@ impl Run<'_> {
     }
 }
 
-const BAD_ARGUMENTS: &str = "bad_arguments";
+/// What a failed generation cost, where its error says so.
+fn spent(error: &ReplyError) -> Usage {
+    match error {
+        ReplyError::Deadline { usage } | ReplyError::LengthLimit { usage } => *usage,
+        ReplyError::TooLong { .. }
+        | ReplyError::Overloaded { .. }
+        | ReplyError::BadSchema(_)
+        | ReplyError::Stopped
+        | ReplyError::Failed(_) => Usage::default(),
+    }
+}
 
 fn summary_of(content: &ReplyContent) -> Value {
     match content {

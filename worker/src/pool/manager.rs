@@ -1,5 +1,6 @@
 //! Applies the autoscaler's decisions: starts workers, drains them, replaces those that died.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,27 +32,29 @@ impl PoolManager {
         PoolManager { place, process, limits, slots: Vec::new(), abort: CancellationToken::new(), grown_at: None }
     }
 
-    /// Manages the pool until `shutdown`, then drains it: running tasks get `grace` to finish, then they are released.
+    /// Manages the pool until `shutdown` or until the queue is closed, then drains it: running tasks get `grace` to
+    /// finish, then they are released.
     pub async fn run(mut self, shutdown: CancellationToken, grace: Duration) {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                _ = ticks.tick() => self.look().await,
+                _ = ticks.tick() => if self.look().await.is_break() { break },
             }
         }
         self.drain(grace).await;
     }
 
-    /// One look at the pool: buries what ended, asks for the target, moves towards it.
-    async fn look(&mut self) {
-        self.remove_ended().await;
+    /// One look at the pool: buries what ended, asks for the target, moves towards it. Breaks when there is nothing
+    /// to take any more.
+    async fn look(&mut self) -> ControlFlow<()> {
+        self.remove_ended().await?;
         let depth = match self.place.queue.depth().await {
             Ok(depth) => depth.waiting(),
             Err(error) => {
                 warn!(%error, "the queue's depth is unknown; the pool stays as it is");
-                return;
+                return ControlFlow::Continue(());
             }
         };
         let now = Instant::now();
@@ -64,21 +67,21 @@ impl PoolManager {
         };
         let target = decide(&stats, &self.limits);
         if target.workers > active {
-            self.grow(target.workers - active, now);
+            self.grow(target.workers - active);
+            if target.workers > self.limits.warm {
+                self.grown_at = Some(now);
+            }
         } else {
             self.shrink(active - target.workers, now);
         }
         self.publish(target.workers);
+        ControlFlow::Continue(())
     }
 
-    fn grow(&mut self, count: usize, now: Instant) {
-        let beyond_warm = !self.slots.is_empty();
+    fn grow(&mut self, count: usize) {
         for _ in 0..count {
             let number = (0..).find(|number| self.slots.iter().all(|slot| slot.number != *number)).unwrap_or_default();
             self.slots.push(Slot::start(number, &self.process, self.place.clone(), self.abort.clone()));
-        }
-        if beyond_warm {
-            self.grown_at = Some(now);
         }
         info!(workers = self.slots.len(), "workers added");
     }
@@ -93,15 +96,22 @@ impl PoolManager {
         }
     }
 
-    async fn remove_ended(&mut self) {
-        let (ended, alive) = std::mem::take(&mut self.slots).into_iter().partition(Slot::has_ended);
+    /// Breaks when a worker ended unasked: the queue is closed.
+    async fn remove_ended(&mut self) -> ControlFlow<()> {
+        let (ended, alive): (Vec<_>, Vec<_>) = std::mem::take(&mut self.slots).into_iter().partition(Slot::has_ended);
         self.slots = alive;
-        for slot in Vec::<Slot>::from(ended) {
-            let number = slot.number;
-            if let Err(error) = slot.join().await {
-                error!(slot = number, %error, "a worker died; its task's lease will expire, and it is replaced");
+        let mut flow = ControlFlow::Continue(());
+        for slot in ended {
+            let (number, asked) = (slot.number, slot.state() == SlotState::Draining);
+            match slot.join().await {
+                Ok(()) if asked => {}
+                Ok(()) => flow = ControlFlow::Break(()),
+                Err(error) => {
+                    error!(slot = number, %error, "a worker died; its task's lease will expire, and it is replaced");
+                }
             }
         }
+        flow
     }
 
     fn publish(&self, target: usize) {
@@ -117,6 +127,7 @@ impl PoolManager {
         for slot in &self.slots {
             slot.drain();
         }
+        self.publish(0);
         let abort = self.abort.clone();
         let ended = futures::future::join_all(std::mem::take(&mut self.slots).into_iter().map(Slot::join));
         tokio::pin!(ended);
