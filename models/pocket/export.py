@@ -71,7 +71,7 @@ def add_tensor(out, name, values, f32):
 def export(source, target, f32=False):
     saved = torch.load(source, map_location="cpu")
     config = Config(**saved["config"])
-    weights = {name: w.float().numpy() for name, w in saved["model"].items()}
+    weights = {name: w.float().numpy() for name, w in saved["average"].items()}
     out = gguf.GGUFWriter(target, "llama")
     add_config(out, config, f32)
     add_tokenizer(out)

@@ -24,12 +24,13 @@ from model import Config, Model
 from tok import Tokenizer
 
 MIX = {
-    "data-extraction": 0.28, "customer-query-routing": 0.24, "code-review-triage": 0.10, "document-summarization": 0.28,
+    "data-extraction": 0.24, "customer-query-routing": 0.30, "code-review-triage": 0.08, "document-summarization": 0.28,
     "report-generation": 0.10,
 }
 HOME = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "talon-pocket"
 POOL = 1200  # examples that are sorted into batches at a time
-SAVE_EVERY, EVAL_EVERY = 180, 480  # seconds
+SAVE_EVERY, EVAL_EVERY = 180, 1800  # seconds
+AVERAGING = 0.005  # weight of the newest step in the moving average that is exported
 
 
 # ---------------------------------------------------------------- data
@@ -47,7 +48,7 @@ def weights_of(learnt):
     out = []
     for value, run in itertools.groupby(learnt):
         n = len(list(run))
-        out += [min(max((60 / n) ** 1.5, 0.6), 6.0) if value else 0.0] * n
+        out += [min(max((60 / n) ** 2, 0.6), 10.0) if value else 0.0] * n
     return out
 
 
@@ -189,16 +190,16 @@ def main():
         state = saved["state"]
     elif a.init:
         model.load_state_dict(torch.load(a.init, map_location=device)["model"])
+    average = {name: w.clone() for name, w in (saved["average"] if a.resume else model.state_dict()).items()}
     for block in model.blocks:
         block.compile(dynamic=True)
     queue = mp.Queue(maxsize=60)
     mp.Process(target=feeder, args=(queue, state["next_example"], a.tokens, config.context), daemon=True).start()
 
     def save():
-        weights = {k.replace("_orig_mod.", ""): v for k, v in model.state_dict().items()}
         write_atomically({
-            "config": config.__dict__, "model": weights, "muon": muon.buffers, "adam": adam.state_dict(),
-            "rng": torch.get_rng_state(), "state": state,
+            "config": config.__dict__, "model": model.state_dict(), "average": average, "muon": muon.buffers,
+            "adam": adam.state_dict(), "rng": torch.get_rng_state(), "state": state,
         }, checkpoint)
 
     def evaluate(count):
@@ -222,6 +223,8 @@ def main():
             group["lr"] = a.adam * rate
         adam.step()
         adam.zero_grad()
+        with torch.no_grad():
+            torch._foreach_lerp_(list(average.values()), list(model.state_dict().values()), AVERAGING)
         state["step"] += 1
         state["tokens"] += int((x != 0).sum())
         state["targets"] += int((y != -100).sum())
