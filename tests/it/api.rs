@@ -1,0 +1,95 @@
+//! The REST interface as a client sees it.
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+/// A client of one server.
+pub(crate) struct Api {
+    http: reqwest::Client,
+    url: String,
+}
+
+/// Events after which nothing follows.
+pub(crate) const TERMINAL: [&str; 4] = ["succeeded", "failed", "cancelled", "dead"];
+
+impl Api {
+    pub(crate) fn new(url: &str) -> Self {
+        // Another test may have installed it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+        Api { http, url: url.to_owned() }
+    }
+
+    /// Submits; `Err` when the server is not there (any more).
+    pub(crate) async fn submit(&self, task: &Value, key: &str) -> reqwest::Result<(StatusCode, Value)> {
+        let request = self.http.post(format!("{}/v1/tasks", self.url)).header("idempotency-key", key).json(task);
+        let response = request.send().await?;
+        Ok((response.status(), response.json().await?))
+    }
+
+    /// Submits a task that must be accepted, and gives its id.
+    pub(crate) async fn accepted(&self, task: &Value) -> String {
+        let response = self.http.post(format!("{}/v1/tasks", self.url)).json(task).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::ACCEPTED);
+        response.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        self.http.get(format!("{}{path}", self.url)).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// The task when it has ended.
+    pub(crate) async fn ended(&self, id: &str) -> Value {
+        loop {
+            let task = self.get(&format!("/v1/tasks/{id}?wait=60")).await;
+            if TERMINAL.contains(&task["state"].as_str().unwrap_or_else(|| panic!("{task}"))) {
+                return task;
+            }
+        }
+    }
+
+    /// All events of a task, until its end.
+    pub(crate) async fn events(&self, id: &str) -> Vec<Value> {
+        self.events_until(id, "").await
+    }
+
+    /// A task's events until one of this kind, or its end.
+    pub(crate) async fn events_until(&self, id: &str, kind: &str) -> Vec<Value> {
+        let mut response = self.http.get(format!("{}/v1/tasks/{id}/events", self.url)).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let (mut text, mut events) = (String::new(), Vec::<Value>::new());
+        while let Some(chunk) = response.chunk().await.unwrap() {
+            text.push_str(std::str::from_utf8(&chunk).unwrap());
+            while let Some((line, rest)) = text.split_once('\n') {
+                if let Some(data) = line.strip_prefix("data:") {
+                    events.push(serde_json::from_str(data).unwrap());
+                }
+                text = rest.to_owned();
+            }
+            if events.last().is_some_and(|event| event["kind"] == kind) {
+                break;
+            }
+        }
+        events
+    }
+
+    pub(crate) async fn metrics(&self) -> String {
+        self.http.get(format!("{}/metrics", self.url)).send().await.unwrap().text().await.unwrap()
+    }
+}
+
+/// The sum of a metric over all its labels.
+pub(crate) fn sum(metrics: &str, name: &str) -> f64 {
+    let values = metrics.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(['{', ' ']));
+    values.map(|rest| rest.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+}
+
+/// A task with a short answer in a form that is enforced.
+pub(crate) fn routing(message: &str) -> Value {
+    json!({"agent": "customer-query-routing", "input": message})
+}
+
+/// A task that takes its time: its text fills most of the agent's context.
+pub(crate) fn long() -> Value {
+    json!({"agent": "document-summarization", "input": "The meeting is on 3 May in the new building. ".repeat(250)})
+}

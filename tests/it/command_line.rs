@@ -1,0 +1,73 @@
+//! The help teaches, and wrong usage is told from an absent server.
+
+use crate::home::Home;
+
+#[test]
+fn every_command_has_help_and_the_important_ones_have_examples() {
+    let home = Home::new();
+    for (command, has_examples) in [
+        ("", false),
+        ("demo", true),
+        ("serve", true),
+        ("task", false),
+        ("task submit", true),
+        ("task get", false),
+        ("task list", false),
+        ("task watch", false),
+        ("task cancel", false),
+        ("enqueue", true),
+        ("agent", false),
+        ("agent list", false),
+        ("agent validate", true),
+        ("eval", true),
+        ("toolserver", false),
+        ("completions", false),
+    ] {
+        let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
+        let help = home.run(&arguments).ok().stdout;
+        assert!(help.contains("Usage: talon"), "{command}: {help}");
+        assert_eq!(help.contains("Examples:"), has_examples, "{command}: {help}");
+    }
+}
+
+#[test]
+fn completions_know_the_commands() {
+    let script = Home::new().run(&["completions", "bash"]).ok().stdout;
+    assert!(script.contains("enqueue") && script.contains("--idempotency-key"));
+}
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    let home = Home::new();
+    home.run(&["task", "submit", "--agent", "Not A Name", "text"]).says(2, &["agent name"]);
+    home.run(&["task", "submit", "--agent", "a"]).says(2, &["INPUT"]);
+    home.run(&["task", "get", "17"]).says(2, &["task id"]);
+    home.run(&["task", "list", "--url", "somewhere"]).says(2, &["somewhere", "http://127.0.0.1:8400"]);
+    home.run(&["eval"]).says(2, &["there are no cases"]);
+}
+
+#[test]
+fn an_absent_server_ends_with_3() {
+    let home = Home::new();
+    // A port that nobody listens on: it was free, and is given back.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{free}");
+    for command in [
+        &["task", "list"][..],
+        &["task", "submit", "--agent", "a", "text"],
+        &["enqueue", "--agent", "a", "."],
+        &["agent", "list"],
+    ] {
+        let arguments = [command, &["--url", &url]].concat();
+        home.write("a.txt", "a file");
+        home.run(&arguments).says(3, &[&url, "talon serve", "--url"]);
+    }
+}
+
+#[test]
+fn agents_are_listed_without_a_server() {
+    let home = Home::new();
+    let file = home.write("talon.yml", "version: 1\n");
+    let agents = home.run(&["agent", "list", "--json", "--config", file.to_str().unwrap()]).ok().json();
+    assert_eq!(agents.as_array().unwrap().len(), 5);
+}

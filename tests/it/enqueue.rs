@@ -1,0 +1,98 @@
+//! `talon enqueue`: a row for every file, whatever becomes of it.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::home::{Home, Ran, shipped_arg};
+use crate::server::Server;
+
+const TABLES: usize = 10;
+
+fn enqueue<'a>(files: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    [&["enqueue", "--agent", "report-generation"], files, more].concat()
+}
+
+#[test]
+fn a_folder_becomes_a_csv_and_a_bad_file_is_a_row_of_it() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let tables = shipped_arg("examples/tables");
+    let empty = home.write("empty.csv", "").to_str().unwrap().to_owned();
+    let ran = server.run(&home, &enqueue(&[&tables, &empty], &["--out", "results.csv"]));
+    ran.says(1, &["of 11 files have no result", "11 rows are in results.csv"]);
+    let mut csv = csv::Reader::from_path(home.path("results.csv")).unwrap();
+    let header: Vec<String> = csv.headers().unwrap().iter().map(str::to_owned).collect();
+    assert_eq!(header[..4], ["file", "task", "state", "error"]);
+    let rows: Vec<csv::StringRecord> = csv.records().collect::<Result<_, _>>().unwrap();
+    assert_eq!(rows.len(), TABLES + 1);
+    let last = &rows[TABLES];
+    assert_eq!((&last[0], &last[1], &last[2]), (empty.as_str(), "", "not_submitted"));
+    assert!(last[3].contains("empty"), "{last:?}");
+    server.stop();
+}
+
+#[test]
+fn a_folder_becomes_json_lines() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let tables = shipped_arg("examples/tables");
+    // The model may fail at one: 1 is as good as 0 here.
+    let ran = server.run(&home, &enqueue(&[&tables], &["--out", "results.jsonl"]));
+    assert!(matches!(ran.code, Some(0 | 1)), "{ran:?}");
+    let text = std::fs::read_to_string(home.path("results.jsonl")).unwrap();
+    let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows.len(), TABLES);
+    assert!(rows.iter().all(|row| row["task"].is_string() && row["output"].is_string() != row["error"].is_string()));
+    server.stop();
+}
+
+#[test]
+fn what_would_waste_the_work_is_found_before_it() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let tables = shipped_arg("examples/tables");
+    server.run(&home, &enqueue(&[&tables], &["--out", "absent/results.csv"])).says(2, &["absent/results.csv"]);
+    server.run(&home, &enqueue(&[&tables], &["--out", "results.xls"])).says(2, &[".csv or .jsonl"]);
+    server.run(&home, &["enqueue", "--agent", "nobody", &tables]).says(4, &["nobody", "report-generation"]);
+    server.run(&home, &enqueue(&["absent"], &[])).says(2, &["absent"]);
+    let tasks = server.run(&home, &["task", "list", "--json"]).ok().json();
+    assert_eq!(tasks["tasks"], Value::Array(Vec::new()));
+    server.stop();
+}
+
+#[test]
+fn ctrl_c_leaves_the_tasks_on_the_server_and_says_how_to_find_them() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let long = "The meeting is on 3 May in the new building. ".repeat(250);
+    for number in 0..20 {
+        home.write(&format!("memos/{number:02}.txt"), format!("Memo {number}. {long}"));
+    }
+    let mut command =
+        home.command(&["enqueue", "--agent", "document-summarization", "memos", "--out", "results.jsonl"]);
+    let child = command.env("TALON_URL", &server.url).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    // Until all are accepted; that many do not end in the meantime.
+    let accepted = || server.run(&home, &["task", "list", "--json"]).ok().json()["tasks"].as_array().unwrap().len();
+    while accepted() < 20 {}
+    let pid = child.id().to_string();
+    assert!(Command::new("sh").args(["-c", &format!("kill -INT {pid}")]).status().unwrap().success());
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    ran.says(130, &["20 of 20 files are tasks on the server", "talon task list --agent document-summarization"]);
+    let text = std::fs::read_to_string(home.path("results.jsonl")).unwrap();
+    let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(rows.len() == 20 && rows.iter().all(|row| row["task"].is_string()), "{text}");
+    server.kill();
+}
+
+#[test]
+fn a_reader_who_leaves_is_no_panic() {
+    let home = Home::new();
+    let mut command = home.command(&["completions", "bash"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!((child.wait().unwrap().code(), said.as_str()), (Some(0), ""));
+}

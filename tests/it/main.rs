@@ -1,0 +1,21 @@
+//! The real binary, as those who run it meet it: real processes, real signals, the bundled model.
+//!
+//! The model's answers are nobody's claim here; forms, states and what survives are.
+#![allow(clippy::unwrap_used)]
+
+mod api;
+mod home;
+mod pdf;
+mod server;
+
+mod command_line;
+mod damage;
+mod demo;
+mod disk_full;
+mod documents;
+mod enqueue;
+mod kill;
+mod shutdown;
+mod start;
+mod task;
+mod validate;

@@ -1,0 +1,95 @@
+//! `talon serve` as a process: started, signalled, killed, and asked how it ended.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+
+use crate::home::{Home, Ran};
+
+/// A running server; killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    /// Its standard error, line by line; ends with it.
+    said: Receiver<String>,
+    pub(crate) url: String,
+}
+
+impl Server {
+    pub(crate) fn start(home: &Home) -> Self {
+        Server::spawn(home.command(&["serve", "--listen", "127.0.0.1:0"]))
+    }
+
+    /// Spawns a command that serves, and waits until it says where.
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let said = lines(child.stderr.take().unwrap());
+        let mut server = Server { child, said, url: String::new() };
+        let line = server.hears("talon serves on ");
+        server.url = line.split("talon serves on ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+        server
+    }
+
+    /// Waits for a line with these words.
+    pub(crate) fn hears(&self, words: &str) -> String {
+        let mut said = Vec::new();
+        while let Ok(line) = self.said.recv() {
+            if line.contains(words) {
+                return line;
+            }
+            said.push(line);
+        }
+        panic!("it ended and never said {words:?}, but:\n{}", said.join("\n"));
+    }
+
+    /// Sends a signal, such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        assert!(Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().unwrap().success());
+    }
+
+    /// Waits for its end.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+
+    /// Ends it in order.
+    pub(crate) fn stop(mut self) {
+        self.signal("TERM");
+        let status = self.ended();
+        assert_eq!(status.code(), Some(0), "{:?}", self.said.iter().collect::<Vec<_>>());
+    }
+
+    /// Ends it as a loss of power does.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.ended();
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Runs a command against it.
+    pub(crate) fn run(&self, home: &Home, arguments: &[&str]) -> Ran {
+        Ran::of(home.command(arguments).env("TALON_URL", &self.url))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn lines(stderr: ChildStderr) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            // Read to the end even when nobody listens: a full pipe would stop the server.
+            let _ = sender.send(line);
+        }
+    });
+    receiver
+}
