@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use store::{Accepted, NewTask};
 use types::{AgentName, AttemptNumber, DocumentId, StopReason, TaskClass, TaskId, TaskState, TeamName, Timestamp};
 use utoipa::ToSchema;
 
@@ -17,14 +18,15 @@ pub struct SubmitTask {
     /// Ids of stored documents.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub documents: Vec<DocumentId>,
-    /// How urgent it is.
+    /// How urgent it is; `priority` is another name for this field.
     #[serde(default, alias = "priority")]
     pub class: TaskClass,
     /// Not before this moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
-    /// Seconds from now after which an unfinished task fails.
+    /// Seconds from now after which an unfinished task fails; up to a year.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 31622400)]
     pub deadline_seconds: Option<u64>,
     /// Retries in place of the agent's own limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -32,7 +34,7 @@ pub struct SubmitTask {
 }
 
 /// A task as it stands.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TaskView {
     /// Its id.
     pub id: TaskId,
@@ -108,6 +110,37 @@ impl From<store::Task> for TaskView {
             finished_at: task.finished_at,
             worker: task.worker.map(|worker| worker.to_string()),
             cancel_requested: task.cancel_requested,
+        }
+    }
+}
+
+impl TaskView {
+    /// A task that was accepted just now, before anything happened to it.
+    pub(crate) fn accepted(task: NewTask, accepted: &Accepted) -> Self {
+        TaskView {
+            id: accepted.id,
+            team: task.team,
+            agent: task.agent,
+            class: task.class,
+            state: accepted.state,
+            input: task.input,
+            documents: task.documents,
+            output: None,
+            stop_reason: None,
+            error: None,
+            attempt: AttemptNumber::default(),
+            failures: 0,
+            losses: 0,
+            steps: 0,
+            prompt_tokens: 0,
+            completion_tokens: 0,
+            accepted_at: accepted.accepted_at,
+            due_at: task.due_at,
+            deadline_at: task.deadline_at,
+            started_at: None,
+            finished_at: None,
+            worker: None,
+            cancel_requested: false,
         }
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! Reading order: [`router`] in `router.rs`, `routes/`, `problem.rs`.
 
+mod description;
 mod dto;
 mod guard;
 mod problem;
@@ -12,5 +13,5 @@ mod state;
 
 pub use dto::{AgentView, Cancellation, DocumentView, EventView, StepView, SubmitTask, TaskList, TaskView};
 pub use problem::Problem;
-pub use router::{openapi, router};
+pub use router::{openapi, router, router_beside};
 pub use state::{ApiSettings, ApiState, Gather, Health, Readiness};

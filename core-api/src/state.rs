@@ -12,7 +12,7 @@ use types::{AgentName, TeamName};
 use crate::dto::AgentView;
 
 /// Whether the process takes tasks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
     /// Models are still loading.
     Starting,

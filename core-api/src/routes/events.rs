@@ -1,78 +1,98 @@
 //! `/v1/tasks/{id}/events`: a task's history and what happens next, as server-sent events.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::sse::{Event, KeepAlive, Sse};
-use futures::Stream;
-use store::{Change, EventKind, Store};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::sse::{self, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::stream::unfold;
+use store::{Change, Event, EventKind};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use types::TaskId;
 
-use super::reject::{Id, no_task};
+use super::reject::Id;
+use super::tasks::find;
+use super::wait::closed;
 use crate::dto::EventView;
 use crate::problem::Problem;
 use crate::state::ApiState;
 
 const PAGE: u32 = 100;
+/// Shorter than the patience of usual proxies.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Proxies that hold answers back let these through.
+const UNBUFFERED: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 
-/// Follow a task: everything that happened, then what happens, until it ends. `Last-Event-ID` goes on after a break.
-#[utoipa::path(get, path = "/v1/tasks/{id}/events", tag = "tasks",
-    params(("id" = TaskId, Path), ("Last-Event-ID" = Option<i64>, Header)),
+/// Follow a task: everything that happened, then what happens, until it ends. `Last-Event-ID` goes on after a break;
+/// when the task has ended and all was seen, the answer is 204, after which browsers do not come again.
+#[utoipa::path(get, path = "/v1/tasks/{id}/events", operation_id = "follow_task", tag = "tasks",
+    params(("id" = TaskId, Path, description = "Its id"),
+        ("Last-Event-ID" = Option<i64>, Header, description = "The number of the last event seen")),
     responses(
         (status = 200, body = EventView, content_type = "text/event-stream", description = "`event` is the kind, `id` the number, `data` this object"),
-        (status = 404, body = Problem)
+        (status = 204, description = "The task has ended, and its end was seen"),
+        (status = 400, description = "`Last-Event-ID` cannot be read"),
+        (status = 404, description = "No such task")
     ))]
 pub(crate) async fn stream(
     State(state): State<ApiState>,
     Id(id): Id<TaskId>,
     headers: HeaderMap,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let seen = match headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default()) {
-        None => 0,
-        Some(text) => text.parse().map_err(|_| {
-            Problem::new(
-                StatusCode::BAD_REQUEST,
-                "bad_last_event_id",
-                format!("Last-Event-ID {text:?} is not a number"),
-            )
-        })?,
-    };
+) -> Result<Response, Problem> {
+    let seen = last_event_id(&headers)?;
     // Subscribed before the first look, so that nothing falls between the two.
     let changes = state.store.changes();
-    if state.store.task(id).await?.is_none() {
-        return Err(no_task(id));
+    let task = find(&state, id).await?;
+    let ready = state.store.events(id, seen, PAGE).await?;
+    if ready.is_empty() && task.state.is_terminal() {
+        return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let follower =
-        Follower { store: state.store, task: id, seen, changes, ready: Vec::new().into_iter(), ended: false };
-    Ok(Sse::new(futures::stream::unfold(follower, Follower::next)).keep_alive(KeepAlive::default()))
+    let follower = Follower { state, task: id, seen, changes, ready: ready.into_iter(), ended: false };
+    Ok(follower.into_response(KEEP_ALIVE))
+}
+
+fn last_event_id(headers: &HeaderMap) -> Result<i64, Problem> {
+    let Some(value) = headers.get("last-event-id") else { return Ok(0) };
+    value.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(|| {
+        let detail = format!(
+            "Last-Event-ID is {value:?} but must be the id of an event of this stream; leave it out to start anew"
+        );
+        Problem::bad_request("bad_last_event_id", detail)
+    })
 }
 
 /// Reads events from the store, woken by its changes.
 struct Follower {
-    store: Arc<dyn Store>,
+    state: ApiState,
     task: TaskId,
     seen: i64,
     changes: broadcast::Receiver<Change>,
-    ready: std::vec::IntoIter<store::Event>,
+    ready: std::vec::IntoIter<Event>,
     ended: bool,
 }
 
 impl Follower {
-    async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
+    fn into_response(self, keep_alive: Duration) -> Response {
+        let events = Sse::new(unfold(self, Follower::next)).keep_alive(KeepAlive::new().interval(keep_alive));
+        ([UNBUFFERED], events).into_response()
+    }
+
+    async fn next(mut self) -> Option<(Result<sse::Event, Infallible>, Self)> {
         loop {
             if let Some(event) = self.ready.next() {
                 self.seen = event.seq;
-                self.ended = is_last(event.kind);
+                // A dead letter that was put back has events after its end.
+                self.ended = is_end(event.kind);
                 return Some((Ok(as_sse(event)), self));
             }
-            let page = match self.store.events(self.task, self.seen, PAGE).await {
+            let page = match self.state.store.events(self.task, self.seen, PAGE).await {
                 Ok(page) => page,
                 Err(error) => {
-                    tracing::warn!(task = %self.task, %error, "an event stream ends early; its client will reconnect");
+                    tracing::warn!(task = %self.task, %error, "an event stream ends early; its reader may come again");
                     return None;
                 }
             };
@@ -85,19 +105,26 @@ impl Follower {
 
     /// Waits for word of this task; `false` when there will be none any more.
     async fn changed(&mut self) -> bool {
-        loop {
-            match self.changes.recv().await {
-                Ok(change) if change.task == self.task => return true,
-                Ok(_) => {}
-                Err(RecvError::Lagged(_)) => return true,
-                Err(RecvError::Closed) => return false,
+        let Follower { state, task, changes, .. } = self;
+        let word = async {
+            loop {
+                match changes.recv().await {
+                    Ok(change) if change.task == *task => return true,
+                    Ok(_) => {}
+                    Err(RecvError::Lagged(_)) => return true,
+                    Err(RecvError::Closed) => return false,
+                }
             }
+        };
+        tokio::select! {
+            word = word => word,
+            () = closed(state) => false,
         }
     }
 }
 
 /// Whether nothing follows, unless an operator requeues the task later.
-fn is_last(kind: EventKind) -> bool {
+fn is_end(kind: EventKind) -> bool {
     match kind {
         EventKind::Succeeded | EventKind::Failed | EventKind::Cancelled | EventKind::Dead => true,
         EventKind::Accepted
@@ -112,9 +139,68 @@ fn is_last(kind: EventKind) -> bool {
     }
 }
 
-fn as_sse(event: store::Event) -> Event {
+fn as_sse(event: Event) -> sse::Event {
     let view = EventView::from(event);
-    let sse = Event::default().id(view.seq.to_string()).event(view.kind.clone());
-    let data = serde_json::to_string(&view).unwrap_or_default();
-    sse.data(data)
+    let sse = sse::Event::default().id(view.seq.to_string()).event(&view.kind);
+    // JSON in one line, so that it is one `data` line.
+    sse.data(serde_json::to_string(&view).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::Arc;
+
+    use futures::StreamExt;
+    use prometheus::Registry;
+    use store::{Actor, NewTask, SqliteSettings, SqliteStore, StoreMetrics};
+    use tempfile::TempDir;
+    use tokio::sync::watch;
+    use types::TaskClass;
+
+    use super::*;
+    use crate::state::{ApiSettings, Readiness};
+
+    async fn state(folder: &TempDir) -> ApiState {
+        ApiState {
+            store: Arc::new(SqliteStore::open(SqliteSettings::new(folder.path().join("talon.db"))).await.unwrap()),
+            agents: Arc::default(),
+            metrics: Arc::new(Vec::new),
+            store_metrics: StoreMetrics::new(&Registry::new()).unwrap(),
+            readiness: watch::channel(Readiness::Ready).1,
+            health: Arc::new(|| Ok(())),
+            settings: Arc::new(ApiSettings {
+                team: "default".parse().unwrap(),
+                max_document_bytes: 1,
+                max_wait: Duration::ZERO,
+                loopback_only: true,
+            }),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_silent_stream_is_kept_alive() {
+        let folder = TempDir::new().unwrap();
+        let state = state(&folder).await;
+        let task = NewTask {
+            team: "default".parse().unwrap(),
+            agent: "summary".parse().unwrap(),
+            class: TaskClass::Normal,
+            input: Some("x".to_owned()),
+            documents: Vec::new(),
+            idempotency_key: None,
+            due_at: None,
+            deadline_at: None,
+            max_retries: None,
+        };
+        let task = state.store.accept(vec![task], &Actor::system()).await.unwrap().remove(0).unwrap().id;
+        let changes = state.store.changes();
+        let follower = Follower { state, task, seen: 0, changes, ready: Vec::new().into_iter(), ended: false };
+        let mut chunks = follower.into_response(Duration::from_millis(1)).into_body().into_data_stream();
+        let mut text = String::new();
+        while !text.contains("event: accepted") || !text.ends_with(":\n\n") {
+            text += std::str::from_utf8(&chunks.next().await.unwrap().unwrap()).unwrap();
+        }
+    }
 }

@@ -1,0 +1,135 @@
+//! `POST /v1/tasks` without waiting.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use types::Timestamp;
+
+use crate::world::{Limits, World, task, world};
+
+#[tokio::test]
+async fn an_accepted_task_is_answered_202_with_its_place() {
+    let world = world().await;
+    let answer = world.post("/v1/tasks", &task()).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    let (location, view) = (answer.header("location").unwrap(), answer.json());
+    assert_eq!(location, format!("/v1/tasks/{}", view["id"].as_str().unwrap()));
+    assert_eq!(view["state"], "queued");
+    // Word for word what the store says of it.
+    assert_eq!(world.get(location).await.json(), view);
+}
+
+#[tokio::test]
+async fn every_wish_of_a_task_is_kept() {
+    let world = world().await;
+    let document = world.send(world.request(Method::POST, "/v1/documents").body("some text")).await.json();
+    let due = Timestamp::now().after(std::time::Duration::from_secs(600));
+    let asked = json!({
+        "agent": "triage", "documents": [document["id"]], "class": "batch", "due_at": due,
+        "deadline_seconds": 3600, "max_retries": 7,
+    });
+    let answer = world.post("/v1/tasks", &asked).await;
+    let view = answer.json();
+    assert_eq!(view["state"], "scheduled");
+    assert_eq!(
+        (&view["agent"], &view["class"], &view["documents"][0]),
+        (&json!("triage"), &json!("batch"), &document["id"])
+    );
+    assert_eq!(view["due_at"], json!(due));
+    assert_eq!(world.get(answer.header("location").unwrap()).await.json(), view);
+    let id = view["id"].as_str().unwrap().parse().unwrap();
+    assert_eq!(store::Store::task(world.store.as_ref(), id).await.unwrap().unwrap().max_retries, Some(7));
+}
+
+#[tokio::test]
+async fn priority_is_another_name_for_class() {
+    let world = world().await;
+    let answer = world.post("/v1/tasks", &json!({ "agent": "summary", "input": "x", "priority": "interactive" })).await;
+    assert_eq!(answer.json()["class"], "interactive");
+}
+
+#[track_caller]
+fn assert_names(problem: &Value, words: &[&str]) {
+    let detail = problem["detail"].as_str().unwrap();
+    for word in words {
+        assert!(detail.contains(word), "{word:?} is not in {detail:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_fit_is_refused_by_the_fields_name() {
+    let world = world().await;
+    for (body, words) in [
+        (json!({ "agent": "summary", "prompt": "x" }), ["`prompt`", "`input`"]),
+        (json!({ "agent": "Not A Name", "input": "x" }), ["agent: ", "a-z, 0-9"]),
+        (json!({ "input": "x" }), ["missing field", "`agent`"]),
+        (json!({ "agent": "summary", "input": 5 }), ["input: ", "expected a string"]),
+        (json!({ "agent": "summary", "documents": ["doc_1"] }), ["documents[0]: ", "12 hexadecimal digits"]),
+        (json!({ "agent": "summary", "input": "x", "class": "urgent" }), ["class: ", "`interactive`"]),
+        (json!({ "agent": "summary", "input": "x", "due_at": "soon" }), ["due_at: ", "year"]),
+        (json!({ "agent": "summary", "input": "x", "max_retries": -1 }), ["max_retries: ", "u32"]),
+    ] {
+        let answer = world.post("/v1/tasks", &body).await;
+        answer.assert_problem(422, "bad_body");
+        assert_names(&answer.json(), &words);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_worked_on_is_refused() {
+    let world = world().await;
+    let refuse = async |body: Value, code: &str, words: &[&str]| {
+        let answer = world.post("/v1/tasks", &body).await;
+        answer.assert_problem(422, code);
+        assert_names(&answer.json(), words);
+    };
+    refuse(json!({ "agent": "nobody", "input": "x" }), "unknown_agent", &["nobody", "summary, triage"]).await;
+    refuse(json!({ "agent": "summary", "input": " " }), "empty_task", &["neither input nor documents"]).await;
+    let unknown = json!({ "agent": "summary", "documents": ["doc_000000000000"] });
+    refuse(unknown, "unknown_document", &["doc_000000000000", "store it first"]).await;
+    for seconds in [0, u64::MAX] {
+        let body = json!({ "agent": "summary", "input": "x", "deadline_seconds": seconds });
+        refuse(body, "bad_deadline", &["deadline_seconds", "from 1 to"]).await;
+    }
+    let late = json!({ "agent": "summary", "input": "x", "deadline_seconds": 60, "due_at": "2999-01-01T00:00:00Z" });
+    refuse(late, "bad_deadline", &["due_at", "2999", "raise deadline_seconds"]).await;
+}
+
+#[tokio::test]
+async fn bodies_that_are_no_json_are_refused() {
+    let world = world().await;
+    let post = || world.request(Method::POST, "/v1/tasks");
+    world.send(post().body("agent=summary")).await.assert_problem(415, "not_json");
+    let broken = world.send(post().header("content-type", "application/json").body("{\"agent\": ")).await;
+    broken.assert_problem(400, "bad_json");
+    assert_names(&broken.json(), &["line 1 column"]);
+}
+
+#[tokio::test]
+async fn two_mebibytes_of_json_are_the_most() {
+    let world = world().await;
+    let answer = world.post("/v1/tasks", &json!({ "agent": "summary", "input": "x".repeat((2 << 20) - 100) })).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    let answer = world.post("/v1/tasks", &json!({ "agent": "summary", "input": "x".repeat(2 << 20) })).await;
+    answer.assert_problem(413, "body_too_large");
+    assert_names(&answer.json(), &["2097152", "/v1/documents"]);
+}
+
+#[tokio::test]
+async fn a_full_queue_says_when_to_come_back() {
+    let world = World::new(Limits { max_queued: 1, ..Limits::default() }).await;
+    world.submit().await;
+    let answer = world.post("/v1/tasks", &task()).await;
+    answer.assert_problem(429, "queue_full");
+    assert_eq!(answer.header("retry-after"), Some("5"));
+    assert_eq!(answer.json()["retry_after"], 5);
+}
+
+#[tokio::test]
+async fn a_full_disk_accepts_nothing() {
+    let world = World::new(Limits { max_size_bytes: Some(400 << 10), ..Limits::default() }).await;
+    let big = json!({ "agent": "summary", "input": "x".repeat(1 << 20) });
+    let answer = world.post("/v1/tasks", &big).await;
+    answer.assert_problem(507, "disk_full");
+    assert_eq!(answer.header("retry-after"), Some("30"));
+    assert_eq!(world.get("/v1/tasks").await.json()["tasks"], json!([]));
+}

@@ -1,0 +1,302 @@
+//! A server on a port of its own, its store, and a client that holds every answer against `/openapi.json`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use core_api::{AgentView, ApiSettings, ApiState, Health, Readiness};
+use prometheus::Registry;
+use reqwest::{Client, Method, RequestBuilder, StatusCode, header};
+use serde_json::{Value, json};
+use store::{
+    Actor, Failure, Lease, Leases, NewTask, Opening, RetryPolicy, SqliteSettings, SqliteStore, Store, StoreMetrics,
+};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use types::{ProcessId, StopReason, TaskClass, TaskId, TeamName, WorkerId};
+
+/// One execution, no retry.
+pub(crate) const NO_RETRY: RetryPolicy = RetryPolicy {
+    initial: Duration::from_secs(1),
+    multiplier: 1.0,
+    ceiling: Duration::from_secs(1),
+    jitter: 0.0,
+    max_retries: 0,
+};
+
+pub(crate) struct Limits {
+    pub(crate) max_queued: u64,
+    pub(crate) max_size_bytes: Option<u64>,
+    pub(crate) max_document_bytes: usize,
+    pub(crate) max_wait: Duration,
+    pub(crate) loopback_only: bool,
+    pub(crate) health: Health,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            max_queued: 1000,
+            max_size_bytes: None,
+            max_document_bytes: 4 << 20,
+            max_wait: Duration::from_secs(60),
+            loopback_only: true,
+            health: Arc::new(|| Ok(())),
+        }
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) url: String,
+    pub(crate) client: Client,
+    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) leases: Leases,
+    pub(crate) readiness: watch::Sender<Readiness>,
+    document: Value,
+    stop: Option<oneshot::Sender<()>>,
+    served: JoinHandle<()>,
+    _folder: TempDir,
+}
+
+pub(crate) async fn world() -> World {
+    World::new(Limits::default()).await
+}
+
+impl World {
+    pub(crate) async fn new(limits: Limits) -> World {
+        World::in_folder(limits, TempDir::new().unwrap()).await
+    }
+
+    async fn in_folder(limits: Limits, folder: TempDir) -> World {
+        let registry = Registry::new();
+        let store_metrics = StoreMetrics::new(&registry).unwrap();
+        let store = open(folder.path(), &limits, store_metrics.clone()).await;
+        let (readiness, ready) = watch::channel(Readiness::Ready);
+        let state = ApiState {
+            store: store.clone(),
+            agents: Arc::new(agents()),
+            metrics: Arc::new(move || registry.gather()),
+            store_metrics,
+            readiness: ready,
+            health: limits.health,
+            settings: Arc::new(ApiSettings {
+                team: team(),
+                max_document_bytes: limits.max_document_bytes,
+                max_wait: limits.max_wait,
+                loopback_only: limits.loopback_only,
+            }),
+        };
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (stop, stopped) = oneshot::channel();
+        let server = axum::serve(listener, core_api::router(state)).with_graceful_shutdown(async move {
+            let _ = stopped.await;
+        });
+        World {
+            url,
+            client: client(),
+            leases: Leases::new(store.clone(), Duration::from_secs(60)),
+            store,
+            readiness,
+            document: serde_json::to_value(core_api::openapi()).unwrap(),
+            stop: Some(stop),
+            served: tokio::spawn(async move { server.await.unwrap() }),
+            _folder: folder,
+        }
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// Sends, and holds the answer against the document.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
+        let request = request.build().unwrap();
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let response = self.client.execute(request).await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let answer = Answer { status, headers, body: response.bytes().await.unwrap().to_vec() };
+        self.assert_described(&method, &path, &answer);
+        answer
+    }
+
+    fn assert_described(&self, method: &Method, path: &str, answer: &Answer) {
+        let Some(operation) = self.operation(method, path) else { return };
+        let response = &operation["responses"][answer.status.as_str()];
+        assert!(response.is_object(), "{method} {path} answered {}, which is not described", answer.status);
+        let described = response["content"].as_object().map(|content| content.keys().cloned().collect::<Vec<_>>());
+        match (described, answer.media_type()) {
+            (None, None) => {}
+            (Some(types), Some(given)) => assert!(types.contains(&given), "{method} {path}: {given}, not {types:?}"),
+            other => panic!("{method} {path}: {other:?}"),
+        }
+    }
+
+    fn operation(&self, method: &Method, path: &str) -> Option<&Value> {
+        let fits = |template: &str| {
+            template.split('/').count() == path.split('/').count()
+                && template
+                    .split('/')
+                    .zip(path.split('/'))
+                    .all(|(pattern, part)| pattern == part || pattern.starts_with('{'))
+        };
+        let (_, item) = self.document["paths"].as_object()?.iter().find(|(template, _)| fits(template))?;
+        item.get(method.as_str().to_ascii_lowercase())
+    }
+
+    /// Submits a task and gives its id.
+    pub(crate) async fn submit(&self) -> TaskId {
+        let answer = self.post("/v1/tasks", &task()).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+        answer.json()["id"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// Takes a task as a worker would.
+    pub(crate) async fn open(&self, id: TaskId) -> Lease {
+        let worker = WorkerId { process: ProcessId::new(), slot: 0 };
+        match self.leases.open(id, &worker).await.unwrap() {
+            Opening::Opened(lease) => lease,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn complete(&self, id: TaskId) {
+        self.open(id).await.complete(json!({ "summary": "short" })).await.unwrap();
+    }
+
+    pub(crate) async fn bury(&self, id: TaskId) {
+        self.open(id).await.retry(failure(StopReason::ToolError), &NO_RETRY, None).await.unwrap();
+    }
+
+    pub(crate) async fn fail(&self, id: TaskId, reason: StopReason) {
+        self.open(id).await.fail(failure(reason)).await.unwrap();
+    }
+
+    /// The one task that was accepted after `before`, once there is one.
+    pub(crate) async fn next_task(&self, before: usize) -> TaskId {
+        let mut changes = self.store.changes();
+        loop {
+            let page = self.store.tasks(&Default::default(), None, 1000).await.unwrap();
+            if page.tasks.len() > before {
+                return page.tasks[0].id;
+            }
+            let _ = changes.recv().await;
+        }
+    }
+
+    /// Another team's task.
+    pub(crate) async fn foreign_task(&self) -> TaskId {
+        let task = NewTask {
+            team: "others".parse().unwrap(),
+            agent: "summary".parse().unwrap(),
+            class: TaskClass::Normal,
+            input: Some("secret".to_owned()),
+            documents: Vec::new(),
+            idempotency_key: None,
+            due_at: None,
+            deadline_at: None,
+            max_retries: None,
+        };
+        self.store.accept(vec![task], &Actor::new("user:eve")).await.unwrap().pop().unwrap().unwrap().id
+    }
+
+    /// Lets the server finish what it has, and waits for its end.
+    pub(crate) async fn stop(mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+        // A connection that is kept for later requests would be waited for.
+        self.client = client();
+        self.served.await.unwrap();
+    }
+}
+
+/// What the server answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: header::HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn media_type(&self) -> Option<String> {
+        self.header("content-type").map(|value| value.split(';').next().unwrap().to_owned())
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_problem(&self, status: u16, code: &str) {
+        assert_eq!(self.media_type().as_deref(), Some("application/problem+json"), "{self:?}");
+        let problem = self.json();
+        assert_eq!(self.status.as_u16(), status, "{problem}");
+        assert_eq!((&problem["status"], &problem["code"]), (&json!(status), &json!(code)), "{problem}");
+    }
+}
+
+pub(crate) fn client() -> Client {
+    // Fails when it is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder().no_proxy().tls_certs_only([]).build().unwrap()
+}
+
+async fn open(folder: &Path, limits: &Limits, metrics: StoreMetrics) -> Arc<SqliteStore> {
+    let settings = SqliteSettings {
+        max_queued: limits.max_queued,
+        max_size_bytes: limits.max_size_bytes,
+        metrics: Some(metrics),
+        ..SqliteSettings::new(folder.join("talon.db"))
+    };
+    Arc::new(SqliteStore::open(settings).await.unwrap())
+}
+
+pub(crate) fn team() -> TeamName {
+    "default".parse().unwrap()
+}
+
+pub(crate) fn task() -> Value {
+    json!({ "agent": "summary", "input": "Summarise this." })
+}
+
+pub(crate) fn failure(reason: StopReason) -> Failure {
+    Failure::new(reason, "pdf_parse answered 503")
+}
+
+fn agents() -> BTreeMap<types::AgentName, AgentView> {
+    ["summary", "triage"].into_iter().map(|name| (name.parse().unwrap(), agent(name))).collect()
+}
+
+fn agent(name: &str) -> AgentView {
+    AgentView {
+        name: name.parse().unwrap(),
+        description: "Does something.".to_owned(),
+        owner: "ann".to_owned(),
+        team: team(),
+        model: "pocket".to_owned(),
+        context_tokens: 1024,
+        timeout_seconds: 120.0,
+        tools: vec!["pdf_parse".to_owned()],
+        output_schema: None,
+        revision: "1".to_owned(),
+    }
+}
