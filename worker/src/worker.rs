@@ -151,7 +151,7 @@ impl Worker {
         let agent = self.place.agents.get(&name).cloned();
         let label = agent.as_ref().map_or(UNKNOWN, |agent| agent.spec.name.as_str());
         let retry = agent.as_ref().map(|agent| agent.spec.retry).unwrap_or_default();
-        let retry = retry_policy(retry, lease.task().max_retries);
+        let retry = retry_policy(retry);
         let result = match &agent {
             Some(agent) => self.work(agent, &lease, abort).await,
             None => Err(Interruption::Bury(Failure::new(
@@ -326,14 +326,14 @@ fn panicked(task: TaskId, panic: &(dyn std::any::Any + Send)) -> Interruption {
     Interruption::Bury(Failure::new(StopReason::Internal, format!("the worker panicked: {words}; please report it")))
 }
 
-/// The agent's policy, with the task's own limit in place of the agent's where it has one.
-fn retry_policy(spec: RetrySpec, max_retries: Option<u32>) -> RetryPolicy {
+/// The agent's policy; a limit of the task's own is the store's to apply.
+fn retry_policy(spec: RetrySpec) -> RetryPolicy {
     RetryPolicy {
         initial: spec.initial_delay,
         multiplier: spec.backoff_multiplier,
         ceiling: spec.max_delay,
         jitter: spec.jitter,
-        max_retries: max_retries.unwrap_or(spec.max_retries),
+        max_retries: spec.max_retries,
     }
 }
 
