@@ -79,7 +79,7 @@ pub trait Backend: Send {
 /// Bytes by use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BackendMemory {
-    /// Weights, in the form they are computed with.
+    /// Weights, as they lie in the file.
     pub weights: u64,
     /// KV of all slots.
     pub kv: u64,

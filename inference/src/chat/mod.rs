@@ -12,7 +12,7 @@ pub(crate) use render::Renderer;
 /// One turn of a conversation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
-    /// Instructions; at most one, at the start. It is rendered with the last user message.
+    /// Instructions; they are rendered in front of the last user message, wherever they stand.
     System(String),
     /// What the user says.
     User(String),

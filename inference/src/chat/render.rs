@@ -38,24 +38,23 @@ impl Renderer {
 
     /// The prompt of a conversation.
     pub(crate) fn render(&self, messages: &[Message], tools: &[ToolDefinition]) -> Vec<Segment> {
-        let system = messages.iter().find_map(|message| match message {
-            Message::System(text) => Some(text.as_str()),
-            _ => None,
-        });
-        let messages = merge_users(messages);
-        let last_user = messages.iter().rposition(|message| matches!(message, Message::User(_)));
         let mut segments = vec![Segment::Control(self.bos)];
-        for (index, message) in messages.iter().enumerate() {
-            match message {
+        let last_user = messages.iter().rposition(|message| matches!(message, Message::User(_)));
+        let mut next = 0;
+        // User messages in a row are one.
+        let both_users = |a: &Message, b: &Message| matches!((a, b), (Message::User(_), Message::User(_)));
+        for turn in messages.chunk_by(both_users) {
+            next += turn.len();
+            match &turn[0] {
                 Message::System(_) => {}
-                Message::User(text) if Some(index) == last_user => {
+                Message::User(_) if last_user == Some(next - 1) => {
                     if !tools.is_empty() {
                         self.wrap(self.begin_tools, dumps(&available(tools)), self.end_tools, &mut segments);
                     }
-                    let text = system.map_or_else(|| text.clone(), |system| format!("{system}\n\n{text}"));
-                    self.wrap(self.begin_inst, text, self.end_inst, &mut segments);
+                    let system = messages.iter().filter(|message| matches!(message, Message::System(_)));
+                    self.wrap(self.begin_inst, paragraphs(system.chain(turn)), self.end_inst, &mut segments);
                 }
-                Message::User(text) => self.wrap(self.begin_inst, text.clone(), self.end_inst, &mut segments),
+                Message::User(_) => self.wrap(self.begin_inst, paragraphs(turn), self.end_inst, &mut segments),
                 Message::Assistant(text) => {
                     let text = text.trim_end_matches(' ').to_owned();
                     segments.extend([Segment::Text(text), Segment::Control(self.eos)]);
@@ -77,19 +76,13 @@ impl Renderer {
     }
 }
 
-/// User messages in a row are one, with an empty line between.
-fn merge_users(messages: &[Message]) -> Vec<Message> {
-    let mut merged: Vec<Message> = Vec::with_capacity(messages.len());
-    for message in messages {
-        match (merged.last_mut(), message) {
-            (Some(Message::User(before)), Message::User(text)) => {
-                before.push_str("\n\n");
-                before.push_str(text);
-            }
-            _ => merged.push(message.clone()),
-        }
-    }
-    merged
+/// System and user texts with an empty line between.
+fn paragraphs<'a>(messages: impl IntoIterator<Item = &'a Message>) -> String {
+    let text = |message: &'a Message| match message {
+        Message::System(text) | Message::User(text) => Some(text.as_str()),
+        Message::Assistant(_) | Message::ToolCalls(_) | Message::ToolResult { .. } => None,
+    };
+    messages.into_iter().filter_map(text).collect::<Vec<_>>().join("\n\n")
 }
 
 fn available(tools: &[ToolDefinition]) -> Value {

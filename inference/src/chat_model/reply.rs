@@ -46,7 +46,7 @@ impl ChatModel {
         self.parts.prompt(messages, tools).len()
     }
 
-    /// Asks for one turn. Dropping the future aborts it.
+    /// Asks for one turn; needs a tokio runtime. Dropping the future aborts it.
     pub async fn reply(&self, request: ChatRequest) -> Result<ChatReply, ReplyError> {
         let parts = self.parts.clone();
         // A large schema takes longer to compile than an executor's thread should be held.

@@ -35,7 +35,7 @@ impl Encoder {
         }
         let prefix = if self.add_space_prefix { " " } else { "" };
         let spelled = format!("{prefix}{text}").replace(' ', SPACE.encode_utf8(&mut [0; 4]));
-        // Merging cannot fail: the vocabulary has the unknown token. Were it to, the text would be missing, not wrong.
+        // Merging fails only without an unknown token, and `names` always gives one.
         let tokens = self.bpe.tokenize(&spelled).unwrap_or_default();
         ids.extend(tokens.iter().map(|token| TokenId(token.id)));
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use inference::{
-    ChatModel, ChatRequest, Message, ReplyContent, ReplyError, ReplyFinish, SamplingOptions, SamplingParams,
+    ChatModel, ChatReply, ChatRequest, Message, ReplyContent, ReplyError, ReplyFinish, SamplingOptions, SamplingParams,
     ToolChoice, ToolDefinition,
 };
 use serde_json::{Value, json};
@@ -59,17 +59,22 @@ fn request(seed: u64) -> ChatRequest {
     }
 }
 
+/// Twenty replies, all in one batch.
+async fn replies(asked: impl Fn(u64) -> ChatRequest) -> Vec<ChatReply> {
+    let model = chat_model();
+    let replies = futures::future::join_all((0..20).map(|seed| model.reply(asked(seed)))).await;
+    replies.into_iter().map(Result::unwrap).collect()
+}
+
 fn with_tools(tools: Vec<ToolDefinition>, tool_choice: ToolChoice, request: ChatRequest) -> ChatRequest {
     ChatRequest { callable: tools.clone(), tools, tool_choice, ..request }
 }
 
 #[tokio::test]
 async fn a_required_call_is_of_a_known_tool_and_keeps_to_its_schema() {
-    let model = chat_model();
-    for seed in 0..20 {
-        let tools = vec![tool("first_tool"), tool("second \"tool\"")];
-        let asked = with_tools(tools, ToolChoice::Required, request(seed));
-        let reply = model.reply(asked).await.unwrap();
+    let tools = vec![tool("first_tool"), tool("second \"tool\"")];
+    let asked = |seed| with_tools(tools.clone(), ToolChoice::Required, request(seed));
+    for reply in replies(asked).await {
         assert_eq!(reply.finish, ReplyFinish::ToolCalls);
         let ReplyContent::ToolCalls(calls) = reply.content else { panic!("an answer in place of a call") };
         let [call] = calls.as_slice() else { panic!("one call at a time") };
@@ -83,15 +88,18 @@ async fn a_required_call_is_of_a_known_tool_and_keeps_to_its_schema() {
 
 #[tokio::test]
 async fn a_tool_that_the_model_knows_but_may_not_call_now_is_not_called() {
-    let model = chat_model();
-    for seed in 0..10 {
-        let narrow = ToolDefinition {
-            parameters: json!({"type": "object", "properties": {"kind": {"const": "one"}},
-            "required": ["kind"], "additionalProperties": false}),
-            ..tool("known")
-        };
-        let asked = with_tools(vec![tool("known"), tool("unused")], ToolChoice::Required, request(seed));
-        let reply = model.reply(ChatRequest { callable: vec![narrow], ..asked }).await.unwrap();
+    let parameters = json!({
+        "type": "object",
+        "properties": {"kind": {"const": "one"}},
+        "required": ["kind"],
+        "additionalProperties": false,
+    });
+    let narrow = ToolDefinition { parameters, ..tool("known") };
+    let asked = |seed| ChatRequest {
+        callable: vec![narrow.clone()],
+        ..with_tools(vec![tool("known"), tool("unused")], ToolChoice::Required, request(seed))
+    };
+    for reply in replies(asked).await {
         let ReplyContent::ToolCalls(calls) = reply.content else { panic!("an answer in place of a call") };
         assert_eq!((calls[0].name.as_str(), &calls[0].arguments["kind"]), ("known", &json!("one")));
     }
@@ -99,11 +107,11 @@ async fn a_tool_that_the_model_knows_but_may_not_call_now_is_not_called() {
 
 #[tokio::test]
 async fn an_answer_keeps_to_its_schema_in_the_spacing_of_the_training() {
-    let model = chat_model();
-    for seed in 0..20 {
+    let asked = |seed| {
         let asked = ChatRequest { answer_schema: Some(schema()), ..request(seed) };
-        let asked = with_tools(vec![tool("never")], ToolChoice::None, asked);
-        let reply = model.reply(asked).await.unwrap();
+        with_tools(vec![tool("never")], ToolChoice::None, asked)
+    };
+    for reply in replies(asked).await {
         let ReplyContent::Answer(answer) = reply.content else { panic!("a call in place of an answer") };
         assert!(answer.starts_with("{\"zone\": \"") && answer.contains("\", \"area\": ["), "{answer}");
         let value: Value = serde_json::from_str(&answer).unwrap();
@@ -114,8 +122,9 @@ async fn an_answer_keeps_to_its_schema_in_the_spacing_of_the_training() {
 #[tokio::test]
 async fn free_text_holds_no_control_tokens() {
     let model = chat_model();
-    for seed in 0..5 {
-        match model.reply(ChatRequest { params: hot(seed, 300), ..request(seed) }).await {
+    let asked = |seed| ChatRequest { params: hot(seed, 100), ..request(seed) };
+    for reply in futures::future::join_all((0..8).map(|seed| model.reply(asked(seed)))).await {
+        match reply {
             Ok(reply) => assert!(matches!(reply.content, ReplyContent::Answer(_))),
             Err(error) => assert!(matches!(error, ReplyError::LengthLimit { .. }), "{error}"),
         }
@@ -166,7 +175,7 @@ async fn refusals_say_what_and_where() {
 async fn many_replies_at_once_are_each_the_same_as_alone() {
     let model: ChatModel = chat_model();
     let asked = |seed| ChatRequest { answer_schema: Some(schema()), ..request(seed) };
-    let together = futures::future::join_all((0..12).map(|seed| model.reply(asked(seed)))).await;
+    let together = futures::future::join_all((0..6).map(|seed| model.reply(asked(seed)))).await;
     for (seed, reply) in (0..).zip(together) {
         assert_eq!(reply.unwrap(), model.reply(asked(seed)).await.unwrap());
     }

@@ -1,10 +1,11 @@
 //! A sequence's logits and tokens do not depend on its neighbours or on how its prompt was cut, to the last bit.
 
-use inference::backend::{Backend, ModelInput, SlotId, Span};
-use inference::{EngineConfig, EngineHandle, Event, GenerateRequest, SamplingOptions, SamplingParams, TokenId};
+use candle_core::quantized::GgmlDType;
+use inference::backend::{Backend, CandleBackend, ModelInput, SlotId, Span};
+use inference::{EngineConfig, EngineHandle, Event, GenerateRequest, Model, SamplingOptions, SamplingParams, TokenId};
 use types::TaskClass;
 
-use crate::support::{Numbers, metrics, pocket};
+use crate::support::{Numbers, SmallModel, metrics, pocket};
 
 fn input(parts: &[(usize, usize, &[TokenId])]) -> ModelInput {
     let span = |(slot, position, tokens): &(usize, usize, &[TokenId])| Span {
@@ -17,12 +18,23 @@ fn input(parts: &[(usize, usize, &[TokenId])]) -> ModelInput {
     ModelInput { token_ids, spans: parts.iter().map(span).collect() }
 }
 
+/// The bundled model in Q8_0, and a random one in Q4_K.
+fn backends() -> [CandleBackend; 2] {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("small.gguf");
+    SmallModel::new(GgmlDType::Q4K, false).write(&path);
+    [pocket().into_backend(), Model::load(path).unwrap().into_backend()]
+}
+
 #[test]
 fn a_prompt_in_pieces_gives_the_logits_of_the_whole() {
-    let mut backend = pocket().into_backend();
-    let prompt = Numbers(1).prompt(150, 3072);
+    backends().into_iter().for_each(check_pieces);
+}
+
+fn check_pieces(mut backend: CandleBackend) {
+    let prompt = Numbers(1).prompt(80, backend.vocab_size() as u64);
     let whole = backend.forward(&input(&[(0, 0, &prompt)])).unwrap();
-    for size in [1, 7, 64] {
+    for size in [1, 7, 32] {
         let mut last = None;
         for (index, piece) in prompt.chunks(size).enumerate() {
             last = Some(backend.forward(&input(&[(1, index * size, piece)])).unwrap());
@@ -34,9 +46,13 @@ fn a_prompt_in_pieces_gives_the_logits_of_the_whole() {
 
 #[test]
 fn sequences_in_one_pass_give_the_logits_that_each_gives_alone() {
-    let mut backend = pocket().into_backend();
+    backends().into_iter().for_each(check_batch);
+}
+
+fn check_batch(mut backend: CandleBackend) {
     let mut numbers = Numbers(2);
-    let prompts: Vec<Vec<TokenId>> = [5, 1, 90, 33].map(|length| numbers.prompt(length, 3072)).into();
+    let vocab_size = backend.vocab_size() as u64;
+    let prompts: Vec<Vec<TokenId>> = [5, 1, 90, 33].map(|length| numbers.prompt(length, vocab_size)).into();
     let alone: Vec<Vec<f32>> = (0..)
         .zip(&prompts)
         .map(|(slot, prompt)| backend.forward(&input(&[(slot, 0, prompt)])).unwrap().values)
@@ -47,7 +63,7 @@ fn sequences_in_one_pass_give_the_logits_that_each_gives_alone() {
 }
 
 fn request(prompt: Vec<TokenId>, seed: u64) -> GenerateRequest {
-    let options = SamplingOptions { temperature: 0.8, top_p: 0.95, seed, max_new_tokens: 40, stop_ids: vec![] };
+    let options = SamplingOptions { temperature: 0.8, top_p: 0.95, seed, max_new_tokens: 16, stop_ids: vec![] };
     let params = SamplingParams::try_from(options).unwrap();
     GenerateRequest { prompt, params, grammar: None, class: TaskClass::Normal, deadline: None }
 }
@@ -70,7 +86,7 @@ async fn an_engine_full_of_sequences_gives_each_the_tokens_it_gets_alone() {
     let crowded = inference::engine::start(pocket().into_backend(), small, metrics()).unwrap();
     let alone = inference::engine::start(pocket().into_backend(), single, metrics()).unwrap();
     let mut numbers = Numbers(5);
-    let prompts: Vec<Vec<TokenId>> = (0..12).map(|index| numbers.prompt(1 + index * 9, 3072)).collect();
+    let prompts: Vec<Vec<TokenId>> = (0..8).map(|index| numbers.prompt(1 + index * 13, 3072)).collect();
     let together = (0..).zip(&prompts).map(|(seed, prompt)| tokens(&crowded, request(prompt.clone(), seed)));
     let together = futures::future::join_all(together).await;
     for (seed, prompt) in (0..).zip(&prompts) {

@@ -83,7 +83,7 @@ struct Task<'a> {
 impl Attention<'_> {
     /// Takes rows `[queries | keys | values]`, appends keys and values, and gives what the rows see:
     /// `[row][head][head_dim]`.
-    pub(super) fn attend(&self, mut rows: Vec<f32>, slots: &mut [Option<SlotKv>]) -> Vec<f32> {
+    pub(super) fn attend(&self, mut rows: Vec<f32>, slots: &mut [SlotKv]) -> Vec<f32> {
         let Shape { heads, kv_heads, head_dim, .. } = *self.shape;
         let (queries, keys) = (heads * head_dim, kv_heads * head_dim);
         let row_width = queries + 2 * keys;
@@ -113,22 +113,22 @@ impl Attention<'_> {
         attended
     }
 
-    fn append(&self, rows: &[f32], row_width: usize, slots: &mut [Option<SlotKv>]) {
+    fn append(&self, rows: &[f32], row_width: usize, slots: &mut [SlotKv]) {
         let keys = self.shape.kv_heads * self.shape.head_dim;
         let mut rows = rows.chunks_exact(row_width).map(|row| row[row_width - 2 * keys..].split_at(keys));
         for span in self.spans {
-            let Some(kv) = &mut slots[span.slot.0] else { continue };
+            let kv = &mut slots[span.slot.0];
             for (key, value) in rows.by_ref().take(span.num_rows) {
                 kv.push(self.layer, key, value);
             }
         }
     }
 
-    fn tasks<'s>(&self, slots: &'s [Option<SlotKv>]) -> Vec<Task<'s>> {
+    fn tasks<'s>(&self, slots: &'s [SlotKv]) -> Vec<Task<'s>> {
         let mut tasks = Vec::new();
         let mut span_row = 0;
         for span in self.spans {
-            let Some(kv) = &slots[span.slot.0] else { continue };
+            let kv = &slots[span.slot.0];
             for offset in (0..span.num_rows).step_by(ROWS_PER_TASK) {
                 tasks.extend((0..self.shape.kv_heads).map(|kv_head| Task {
                     kv: kv.head(self.layer, kv_head),

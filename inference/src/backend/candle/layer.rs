@@ -18,12 +18,7 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    pub(super) fn forward(
-        &self,
-        rows: &Tensor,
-        attention: Attention<'_>,
-        slots: &mut [Option<SlotKv>],
-    ) -> Result<Tensor> {
+    pub(super) fn forward(&self, rows: &Tensor, attention: Attention<'_>, slots: &mut [SlotKv]) -> Result<Tensor> {
         let shape = attention.shape;
         let normed = rms_norm(rows, &self.attention_norm, shape.rms_epsilon)?;
         let attended = attention.attend(values(&self.query_key_value.multiply(&normed)?)?, slots);

@@ -3,6 +3,10 @@
 //! One pass through the linear layers takes the rows of all sequences together; only attention looks at each sequence
 //! apart. A row's result does not depend on the other rows: Q8_0 and Q4_K products are summed in a fixed order, and so
 //! are norms and attention. (F32, F16 and Q6_K products may differ in the last bits with the number of rows.)
+//!
+//! Candle's thread pool spins while it waits. Where other work keeps the cores busy, `CANDLE_NUM_THREADS=1` in the
+//! environment is faster, by far for small models. On x86, candle also keeps a second, packed copy of quantized
+//! matrices, which `memory` does not count.
 
 mod attention;
 mod kv;
@@ -22,8 +26,8 @@ pub(crate) use weights::CandleModel;
 pub struct CandleBackend {
     model: CandleModel,
     rope: Rope,
-    /// By slot; made when first written to, dropped when freed.
-    slots: Vec<Option<SlotKv>>,
+    /// By slot; empty when free.
+    slots: Vec<SlotKv>,
     workspace_bytes: u64,
 }
 
@@ -60,10 +64,10 @@ impl CandleBackend {
 impl Backend for CandleBackend {
     fn forward(&mut self, input: &ModelInput) -> Result<Logits, BackendError> {
         for span in &input.spans {
-            self.slots.resize_with(self.slots.len().max(span.slot.0 + 1), || None);
-            let kv = self.slots[span.slot.0].get_or_insert_with(|| SlotKv::new(&self.model.shape));
-            if kv.len() != span.position {
-                let (slot, held, position) = (span.slot.0, kv.len(), span.position);
+            let (slot, position) = (span.slot.0, span.position);
+            self.slots.resize_with(self.slots.len().max(slot + 1), || SlotKv::new(&self.model.shape));
+            let held = self.slots[slot].len();
+            if held != position {
                 return Err(BackendError(format!(
                     "slot {slot} holds {held} tokens but the input goes on at {position}"
                 )));
@@ -74,7 +78,7 @@ impl Backend for CandleBackend {
 
     fn free(&mut self, slot: SlotId) {
         if let Some(kv) = self.slots.get_mut(slot.0) {
-            *kv = None;
+            *kv = SlotKv::new(&self.model.shape);
         }
     }
 
@@ -91,7 +95,7 @@ impl Backend for CandleBackend {
     }
 
     fn memory(&self) -> BackendMemory {
-        let kv = self.slots.iter().flatten().map(SlotKv::bytes).sum();
+        let kv = self.slots.iter().map(SlotKv::bytes).sum();
         BackendMemory { weights: self.model.weight_bytes, kv, workspace: self.workspace_bytes }
     }
 }

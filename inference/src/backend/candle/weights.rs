@@ -69,10 +69,13 @@ impl CandleModel {
         let (hidden, feed_forward) = (shape.hidden, shape.feed_forward);
         let (queries, keys) = (shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim);
         let embedding = gguf.matrix("token_embd.weight", shape.vocab_size, hidden)?;
-        let output = match gguf.has("output.weight") {
-            true => gguf.matrix("output.weight", shape.vocab_size, hidden)?,
+        let embedding = Matrix::new(embedding).map_err(|error| gguf.failed(error))?;
+        let output = if gguf.has("output.weight") {
+            let output = gguf.matrix("output.weight", shape.vocab_size, hidden)?;
+            Matrix::new(output).map_err(|error| gguf.failed(error))?
+        } else {
             // Tied: the embedding's rows are the output's, and are held once.
-            false => embedding.clone(),
+            embedding.clone()
         };
         let layers = (0..shape.layers).map(|index| {
             let mut matrix =
@@ -96,8 +99,6 @@ impl CandleModel {
         });
         let layers = layers.collect::<std::result::Result<Vec<_>, LoadError>>()?;
         let output_norm = gguf.vector("output_norm.weight", hidden)?;
-        let embedding = Matrix::new(embedding).map_err(|error| gguf.failed(error))?;
-        let output = Matrix::new(output).map_err(|error| gguf.failed(error))?;
         let weight_bytes = gguf.tensor_bytes();
         Ok(CandleModel { shape, embedding, layers, output_norm, output, weight_bytes })
     }
