@@ -1,7 +1,9 @@
 //! Agents at work: warm workers take tasks, run their agents against model and tools within the platform's limits, and
 //! end each with one outcome. Never decides who may submit, and keeps no truth: that is the store's.
 //!
-//! Reading order: [`worker`], [`agent_loop`] (its `step.rs` first), [`session`], [`pool`], [`tools`].
+//! Reading order: `worker.rs`, `agent_loop/` (its `step.rs` first), `session.rs`, `pool/`, `tools/`.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod agent;
 mod agent_loop;
@@ -9,17 +11,14 @@ mod documents;
 mod generate;
 mod metrics;
 mod outcome;
-pub mod pool;
+mod pool;
 mod session;
-pub mod tools;
+mod tools;
 mod worker;
 
 pub use agent::{Agent, AgentError, Agents};
-pub use agent_loop::{Answer, LoopLimits, Progress, Run, Step};
 pub use generate::Generate;
 pub use metrics::WorkerMetrics;
-pub use outcome::Interruption;
 pub use pool::{PoolLimits, PoolManager};
-pub use session::{ResetReason, Session, SessionLimits};
-pub use tools::ToolClient;
+pub use tools::{BoundTool, EndpointError, ToolClient};
 pub use worker::{WorkerSettings, Workplace};

@@ -11,7 +11,7 @@ use crate::tools::ToolError;
 
 /// Why an execution ended without an answer, classed by what the platform does about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Interruption {
+pub(crate) enum Interruption {
     /// A definite negative end: the same task would end so again.
     Fail(Failure),
     /// It may go better another time, and not before `retry_after` where the other side asked for it.
@@ -33,7 +33,7 @@ pub enum Interruption {
 
 impl Interruption {
     /// A definite negative end.
-    pub fn fail(reason: StopReason, message: impl Into<String>) -> Self {
+    pub(crate) fn fail(reason: StopReason, message: impl Into<String>) -> Self {
         Interruption::Fail(Failure::new(reason, message))
     }
 

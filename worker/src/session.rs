@@ -7,7 +7,7 @@ use inference::Message;
 
 /// The limits of a session; from `openclaw_core.agents` and the agent's effective context.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SessionLimits {
+pub(crate) struct SessionLimits {
     /// Tasks after which the session is reset.
     pub max_tasks: u32,
     /// Tokens the conversation may hold: min(agent's, model's).
@@ -20,14 +20,14 @@ pub struct SessionLimits {
 
 impl SessionLimits {
     /// The number of tokens that must not be passed.
-    pub fn token_threshold(&self) -> usize {
+    pub(crate) fn token_threshold(&self) -> usize {
         (self.context_tokens as f64 * self.context_share) as usize
     }
 }
 
 /// Why a session was reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ResetReason {
+pub(crate) enum ResetReason {
     /// It has served its number of tasks.
     MaxTasks,
     /// Its context plus the next task's estimate would pass the threshold.
@@ -40,7 +40,7 @@ pub enum ResetReason {
 
 impl ResetReason {
     /// The name in metrics and logs.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             ResetReason::MaxTasks => "max_tasks",
             ResetReason::Context => "context",
@@ -52,7 +52,7 @@ impl ResetReason {
 
 /// Messages and counters that survive a task.
 #[derive(Debug)]
-pub struct Session {
+pub(crate) struct Session {
     mode: SessionMode,
     limits: SessionLimits,
     /// `max_tasks` shortened by up to a fifth, so that workers do not reset together.
@@ -68,7 +68,7 @@ pub struct Session {
 
 impl Session {
     /// A fresh session; `unit` is uniform in `0.0..1.0` and shortens the task limit by up to a fifth.
-    pub fn new(mode: SessionMode, limits: SessionLimits, unit: f64, now: Instant) -> Self {
+    pub(crate) fn new(mode: SessionMode, limits: SessionLimits, unit: f64, now: Instant) -> Self {
         let shortened = (f64::from(limits.max_tasks) * (1.0 - 0.2 * unit)).ceil() as u32;
         Session {
             mode,
@@ -84,7 +84,7 @@ impl Session {
     }
 
     /// Whether it must be thrown away before the next task is taken.
-    pub fn reset_due(&self, now: Instant) -> Option<ResetReason> {
+    pub(crate) fn reset_due(&self, now: Instant) -> Option<ResetReason> {
         if self.failed {
             Some(ResetReason::Error)
         } else if self.num_tasks >= self.tasks_allowed {
@@ -101,27 +101,27 @@ impl Session {
     }
 
     /// When it is reset unless it serves another task first.
-    pub fn idle_at(&self) -> Option<Instant> {
+    pub(crate) fn idle_at(&self) -> Option<Instant> {
         if self.num_tasks > 0 { self.last_used.checked_add(self.limits.idle_timeout) } else { None }
     }
 
     /// The messages of earlier tasks, oldest first; empty in mode `task`.
-    pub fn history(&self) -> &[Message] {
+    pub(crate) fn history(&self) -> &[Message] {
         &self.history
     }
 
     /// Tokens the session holds between tasks.
-    pub fn context_tokens(&self) -> usize {
+    pub(crate) fn context_tokens(&self) -> usize {
         self.history_tokens
     }
 
     /// Its limits.
-    pub fn limits(&self) -> &SessionLimits {
+    pub(crate) fn limits(&self) -> &SessionLimits {
         &self.limits
     }
 
     /// A task ended with an answer. `exchange` is what it added, `used_tokens` what its last prompt and reply held.
-    pub fn finished(&mut self, exchange: Vec<Message>, used_tokens: usize, now: Instant) {
+    pub(crate) fn finished(&mut self, exchange: Vec<Message>, used_tokens: usize, now: Instant) {
         let added = used_tokens.saturating_sub(self.history_tokens) as f64;
         self.tokens_per_task = if self.num_tasks == 0 { added } else { 0.7 * self.tokens_per_task + 0.3 * added };
         self.num_tasks += 1;
@@ -136,14 +136,14 @@ impl Session {
     }
 
     /// A task ended without an answer: the session is reset before the next one.
-    pub fn broke(&mut self, now: Instant) {
+    pub(crate) fn broke(&mut self, now: Instant) {
         self.num_tasks += 1;
         self.last_used = now;
         self.failed = true;
     }
 
     /// Forgets the messages of earlier tasks, to make room inside a running one. Returns whether there were any.
-    pub fn prune(&mut self) -> bool {
+    pub(crate) fn prune(&mut self) -> bool {
         let pruned = !self.history.is_empty();
         self.history.clear();
         self.history_tokens = 0;

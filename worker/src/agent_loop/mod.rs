@@ -4,5 +4,5 @@ mod conversation;
 mod run;
 mod step;
 
-pub use run::{Answer, Run};
-pub use step::{LoopLimits, Progress, Step};
+pub(crate) use run::{Answer, Run};
+pub(crate) use step::LoopLimits;

@@ -21,7 +21,7 @@ const BAD_ARGUMENTS: &str = "bad_arguments";
 const EXCERPT_CHARS: usize = 400;
 
 /// One execution of one task.
-pub struct Run<'a> {
+pub(crate) struct Run<'a> {
     /// Who works.
     pub agent: &'a Agent,
     /// What it holds; steps are recorded through it.
@@ -40,7 +40,7 @@ pub struct Run<'a> {
 
 /// The result of a task, and what its session may keep.
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// JSON by the agent's schema with the derived fields, or a JSON string.
     pub output: Value,
     /// The task's messages.
@@ -54,7 +54,7 @@ impl Run<'_> {
     ///
     /// # Errors
     /// Why there is no answer, classed by what to do about it.
-    pub async fn to_answer(&self, session: &mut Session) -> Result<Answer, Interruption> {
+    pub(crate) async fn to_answer(&self, session: &mut Session) -> Result<Answer, Interruption> {
         let task = self.lease.task();
         let limits = self.agent.loop_limits();
         let callable = self.agent.callable(&task.documents);

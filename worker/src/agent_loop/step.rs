@@ -19,7 +19,7 @@ pub struct LoopLimits {
 
 /// What the platform does with the model's reply.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Step {
+pub(crate) enum Step {
     /// The answer; the task is complete.
     Answer(String),
     /// Make these calls, in order, and ask again.
@@ -30,7 +30,7 @@ pub enum Step {
 
 /// How far a task has come.
 #[derive(Debug, Default)]
-pub struct Progress {
+pub(crate) struct Progress {
     num_steps: u32,
     num_tool_calls: u32,
     seen: HashMap<String, u32>,
@@ -38,24 +38,24 @@ pub struct Progress {
 
 impl Progress {
     /// Model turns so far.
-    pub fn num_steps(&self) -> u32 {
+    pub(crate) fn num_steps(&self) -> u32 {
         self.num_steps
     }
 
     /// Tool calls so far.
-    pub fn num_tool_calls(&self) -> u32 {
+    pub(crate) fn num_tool_calls(&self) -> u32 {
         self.num_tool_calls
     }
 
     /// Whether tools may be called in the next turn. The last turn asks for the answer.
-    pub fn tool_choice(&self, limits: &LoopLimits) -> ToolChoice {
+    pub(crate) fn tool_choice(&self, limits: &LoopLimits) -> ToolChoice {
         let last_turn = self.num_steps + 1 >= limits.max_steps;
         if last_turn || self.num_tool_calls >= limits.max_tool_calls { ToolChoice::None } else { ToolChoice::Auto }
     }
 
     /// Counts a turn and decides on its reply. `offered` is what the turn allowed: a decoder that enforces it never
     /// calls past the limits, but a model behind HTTP may.
-    pub fn next_step(&mut self, reply: ReplyContent, offered: ToolChoice, limits: &LoopLimits) -> Step {
+    pub(crate) fn next_step(&mut self, reply: ReplyContent, offered: ToolChoice, limits: &LoopLimits) -> Step {
         self.num_steps += 1;
         match reply {
             ReplyContent::Answer(text) => Step::Answer(text),
@@ -76,7 +76,7 @@ impl Progress {
     }
 
     /// Counts a call and its result. The same call with the same result, over and over, is a loop.
-    pub fn record_call(&mut self, call: &ToolCall, result: &Value, limits: &LoopLimits) -> Option<StopReason> {
+    pub(crate) fn record_call(&mut self, call: &ToolCall, result: &Value, limits: &LoopLimits) -> Option<StopReason> {
         self.num_tool_calls += 1;
         let times = self.seen.entry(signature(call, result)).or_default();
         *times += 1;

@@ -19,7 +19,7 @@ pub struct PoolLimits {
 
 /// What the pool looks like now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PoolStats {
+pub(crate) struct PoolStats {
     /// Tasks that wait in the queue, all classes.
     pub depth: usize,
     /// Workers that are neither draining nor stopped.
@@ -32,14 +32,14 @@ pub struct PoolStats {
 
 /// The number of workers to aim for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Target {
+pub(crate) struct Target {
     /// Workers to have, within `warm..=max`.
     pub workers: usize,
 }
 
 /// One more worker for each `scale_up_depth` waiting tasks above the warm ones, held between growths by the
 /// cool-down; one fewer for each worker idle beyond the timeout while nothing waits.
-pub fn decide(stats: &PoolStats, limits: &PoolLimits) -> Target {
+pub(crate) fn decide(stats: &PoolStats, limits: &PoolLimits) -> Target {
     let max = limits.max.max(limits.warm);
     if stats.workers < limits.warm {
         return Target { workers: limits.warm };

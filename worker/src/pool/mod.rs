@@ -4,6 +4,6 @@ mod autoscaler;
 mod manager;
 mod slot;
 
-pub use autoscaler::{PoolLimits, PoolStats, Target, decide};
+pub use autoscaler::PoolLimits;
 pub use manager::PoolManager;
-pub use slot::{SlotState, SlotStatus};
+pub(crate) use slot::{SlotState, SlotStatus};

@@ -11,7 +11,7 @@ use crate::worker::{Worker, Workplace};
 
 /// What a worker is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SlotState {
+pub(crate) enum SlotState {
     /// It waits for a task.
     Idle,
     /// It works on one.
@@ -22,10 +22,10 @@ pub enum SlotState {
 
 impl SlotState {
     /// Every state.
-    pub const ALL: [SlotState; 3] = [SlotState::Idle, SlotState::Busy, SlotState::Draining];
+    pub(crate) const ALL: [SlotState; 3] = [SlotState::Idle, SlotState::Busy, SlotState::Draining];
 
     /// The name in metrics.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             SlotState::Idle => "idle",
             SlotState::Busy => "busy",
@@ -36,7 +36,7 @@ impl SlotState {
 
 /// A worker's state and since when, shared with the pool manager.
 #[derive(Debug)]
-pub struct SlotStatus(Mutex<(SlotState, Instant)>);
+pub(crate) struct SlotStatus(Mutex<(SlotState, Instant)>);
 
 impl SlotStatus {
     fn new() -> Self {
@@ -44,7 +44,7 @@ impl SlotStatus {
     }
 
     /// The worker is in `state` from now on.
-    pub fn set(&self, state: SlotState) {
+    pub(crate) fn set(&self, state: SlotState) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (state, Instant::now());
     }
 

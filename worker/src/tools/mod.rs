@@ -5,8 +5,6 @@
 //! is the bound endpoint and nothing else: no redirect is followed and no proxy is taken from the environment.
 //! Retrying, counting calls and guarding labels are the agent loop's business, never done here.
 
-#![cfg_attr(test, allow(clippy::unwrap_used))]
-
 mod address;
 mod arguments;
 mod bound;
@@ -19,9 +17,8 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
-pub use address::{Forbidden, Network};
-pub use bound::{BoundTool, Endpoint, EndpointError};
-pub use client::{ToolClient, ToolOutput};
-pub use documents::{Document, DocumentError, DocumentSource};
-pub use error::{Denial, ToolError};
-pub use schema::{arguments_schema, offered};
+pub use bound::{BoundTool, EndpointError};
+pub use client::ToolClient;
+pub(crate) use documents::{Document, DocumentError, DocumentSource};
+pub(crate) use error::ToolError;
+pub(crate) use schema::{arguments_schema, offered};

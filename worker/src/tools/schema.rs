@@ -6,13 +6,13 @@ use types::DocumentId;
 use super::bound::BoundTool;
 
 /// The tools that can be called at all: without documents, not the ones that require one.
-pub fn offered<'a>(tools: &'a [BoundTool], documents: &[DocumentId]) -> Vec<&'a BoundTool> {
+pub(crate) fn offered<'a>(tools: &'a [BoundTool], documents: &[DocumentId]) -> Vec<&'a BoundTool> {
     tools.iter().filter(|tool| !documents.is_empty() || !requires_document(&tool.spec.parameters)).collect()
 }
 
 /// The tool's `parameters` for the grammar: each `format: document-id` becomes an `enum` of the task's documents, and
 /// is left out (with what is made of it) when there are none. The prompt shows the original `parameters`.
-pub fn arguments_schema(parameters: &Value, documents: &[DocumentId]) -> Value {
+pub(crate) fn arguments_schema(parameters: &Value, documents: &[DocumentId]) -> Value {
     narrowed(parameters, documents).unwrap_or_else(|| json!({"type": "object", "properties": {}}))
 }
 

@@ -11,7 +11,9 @@ use axum::response::IntoResponse;
 use axum::routing::post;
 use serde_json::{Value, json};
 
-use super::{Denial, Forbidden, Network, ToolClient, ToolError};
+use super::address::{Forbidden, Network};
+use super::error::Denial;
+use super::{ToolClient, ToolError};
 pub(super) use support::tool;
 use support::{Documents, NoDocuments, Server, arguments, id, names};
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::IntoResponse;
+use axum::http::StatusCode;
+use axum::http::header::{LOCATION, RETRY_AFTER};
 use inference::ReplyError;
 use serde_json::json;
 use store::EventKind;
@@ -19,10 +19,7 @@ use crate::world::{
 /// A tool that asks once to be left alone for half a minute is called again after that, and not before.
 async fn check_retry_after(status: StatusCode) {
     let tool = Tool::start(move |number| match number {
-        0 => {
-            let headers = HeaderMap::from_iter([(axum::http::header::RETRY_AFTER, HeaderValue::from_static("30"))]);
-            Err((status, headers).into_response())
-        }
+        0 => Err((status, [(RETRY_AFTER, "30")])),
         _ => Ok("found"),
     })
     .await;
@@ -100,11 +97,8 @@ async fn a_call_that_would_leave_the_perimeter_is_denied_and_the_task_fails() {
 #[tokio::test]
 async fn a_redirect_is_denied_and_not_followed() {
     let target = Tool::willing().await;
-    let location = HeaderValue::from_str(&target.endpoint()).unwrap();
-    let tool = Tool::start(move |_| {
-        (StatusCode::TEMPORARY_REDIRECT, HeaderMap::from_iter([(axum::http::header::LOCATION, location.clone())]))
-    })
-    .await;
+    let location = target.endpoint();
+    let tool = Tool::start(move |_| (StatusCode::TEMPORARY_REDIRECT, [(LOCATION, location.clone())])).await;
     let model = Arc::new(Scripted::always(lookup("a")));
     let world = Setup::new(agent(&tool.endpoint()), &model).start().await;
     assert_ended(&world.run(task("Find.")).await, TaskState::Failed, StopReason::GuardrailDenied);

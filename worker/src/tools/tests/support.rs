@@ -14,8 +14,10 @@ use serde_json::{Map, Value};
 use tokio::net::TcpListener;
 use types::DocumentId;
 
+use crate::tools::address::Network;
+use crate::tools::bound::Endpoint;
 use crate::tools::resolver::Lookup;
-use crate::tools::{BoundTool, Document, DocumentError, DocumentSource, Endpoint, Network};
+use crate::tools::{BoundTool, Document, DocumentError, DocumentSource};
 
 pub(in crate::tools) fn tool(endpoint: &str, parameters: Value) -> BoundTool {
     let spec = ToolSpec {
