@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
-use types::{AgentName, ProcessId, TeamName};
+use types::{AgentName, ProcessId, StopReason, TeamName};
 use worker::{Agent, Agents, Generate, PoolLimits, PoolManager, ToolClient, WorkerMetrics, WorkerSettings, Workplace};
 
 use crate::cli::ServeArgs;
@@ -112,9 +112,9 @@ impl Server {
             store: store.clone(),
             queue: queue.clone(),
             leases,
+            metrics: worker_metrics(&metrics, &agents)?,
             agents,
             tools: ToolClient::new(),
-            metrics: WorkerMetrics::register(metrics.process()).map_err(declared_twice)?,
             settings: worker_settings(&config),
         });
         let manager = PoolManager::new(place, ProcessId::new(), pool_limits(&config));
@@ -230,6 +230,17 @@ fn api_settings(config: &TalonConfig) -> Result<ApiSettings, Failure> {
         max_wait: config.server.max_wait,
         loopback_only: !config.server.dangerously_listen_beyond_loopback,
     })
+}
+
+/// Every failure that can be counted stands at zero from the start, so that an alert sees the first one.
+fn worker_metrics(metrics: &Metrics, agents: &Agents) -> Result<WorkerMetrics, Failure> {
+    let metrics = WorkerMetrics::register(metrics.process()).map_err(declared_twice)?;
+    for (agent, reason) in agents.keys().flat_map(|agent| StopReason::ALL.iter().map(move |reason| (agent, reason))) {
+        if *reason != StopReason::Completed {
+            metrics.errors.with_label_values(&[agent.as_str(), reason.as_str()]);
+        }
+    }
+    Ok(metrics)
 }
 
 fn worker_settings(config: &TalonConfig) -> WorkerSettings {

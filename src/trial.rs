@@ -1,10 +1,11 @@
 //! Runs cases with known answers through a server, the way any client would, and scores what comes back.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use core_api::TaskView;
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use types::{AgentName, DocumentId, TaskClass, TaskState};
 
 use crate::client::{Client, new_task};
@@ -52,17 +53,17 @@ pub(crate) struct Trial {
 pub(crate) async fn run(client: &Client, cases: Vec<Case>) -> Result<Trial, Failure> {
     let started = Instant::now();
     let progress = Progress::new(cases.len());
-    let mut first_result = None;
-    let mut work = futures::stream::iter(cases.into_iter().map(|case| through(client, case))).buffered(CONCURRENCY);
-    let mut outcomes = Vec::new();
-    while let Some(outcome) = work.next().await {
-        let outcome = outcome?;
-        first_result.get_or_insert_with(|| started.elapsed());
+    let first_result = OnceCell::new();
+    let work = futures::stream::iter(cases.into_iter().map(async |case| {
+        let outcome = through(client, case).await?;
+        first_result.get_or_init(|| started.elapsed());
         progress.step(format!("{} {}", outcome.case.agent, outcome.task.state));
-        outcomes.push(outcome);
-    }
+        Ok(outcome)
+    }));
+    // In the order of the cases, whatever order they end in.
+    let outcomes = work.buffered(CONCURRENCY).try_collect().await?;
     progress.finish();
-    Ok(Trial { outcomes, elapsed: started.elapsed(), first_result })
+    Ok(Trial { outcomes, elapsed: started.elapsed(), first_result: first_result.into_inner() })
 }
 
 async fn through(client: &Client, case: Case) -> Result<Outcome, Failure> {

@@ -50,27 +50,20 @@ impl Api {
 
     /// All events of a task, until its end.
     pub(crate) async fn events(&self, id: &str) -> Vec<Value> {
-        self.events_until(id, "").await
+        let stream = self.http.get(format!("{}/v1/tasks/{id}/events", self.url)).send().await.unwrap();
+        let text = stream.text().await.unwrap();
+        text.lines()
+            .filter_map(|line| line.strip_prefix("data:"))
+            .map(|data| serde_json::from_str(data).unwrap())
+            .collect()
     }
 
-    /// A task's events until one of this kind, or its end.
-    pub(crate) async fn events_until(&self, id: &str, kind: &str) -> Vec<Value> {
-        let mut response = self.http.get(format!("{}/v1/tasks/{id}/events", self.url)).send().await.unwrap();
-        assert_eq!(response.status(), StatusCode::OK);
-        let (mut text, mut events) = (String::new(), Vec::<Value>::new());
-        while let Some(chunk) = response.chunk().await.unwrap() {
-            text.push_str(std::str::from_utf8(&chunk).unwrap());
-            while let Some((line, rest)) = text.split_once('\n') {
-                if let Some(data) = line.strip_prefix("data:") {
-                    events.push(serde_json::from_str(data).unwrap());
-                }
-                text = rest.to_owned();
-            }
-            if events.last().is_some_and(|event| event["kind"] == kind) {
-                break;
-            }
-        }
-        events
+    /// Stores a document and gives its id.
+    pub(crate) async fn stored(&self, text: &str) -> String {
+        let request =
+            self.http.post(format!("{}/v1/documents?name=a.txt", self.url)).header("content-type", "text/plain");
+        let document: Value = request.body(text.to_owned()).send().await.unwrap().json().await.unwrap();
+        document["id"].as_str().unwrap_or_else(|| panic!("{document}")).to_owned()
     }
 
     pub(crate) async fn metrics(&self) -> String {
@@ -87,9 +80,4 @@ pub(crate) fn sum(metrics: &str, name: &str) -> f64 {
 /// A task with a short answer in a form that is enforced.
 pub(crate) fn routing(message: &str) -> Value {
     json!({"agent": "customer-query-routing", "input": message})
-}
-
-/// A task that takes its time: its text fills most of the agent's context.
-pub(crate) fn long() -> Value {
-    json!({"agent": "document-summarization", "input": "The meeting is on 3 May in the new building. ".repeat(250)})
 }

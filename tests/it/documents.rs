@@ -14,7 +14,7 @@ fn unusable_documents_fail_with_a_reason() {
     for (name, bytes, reason) in [
         ("encrypted", bad("encrypted"), "encrypted"),
         ("image-only", bad("image-only"), "OCR"),
-        ("truncated", bad("truncated"), "PDF"),
+        ("truncated", bad("truncated"), "cut off"),
         ("10,000 pages", pdf::with_pages(10_000), "10000 pages but at most"),
     ] {
         let path = home.write(&format!("{name}.pdf"), bytes);

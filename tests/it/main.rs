@@ -7,6 +7,7 @@ mod api;
 mod home;
 mod pdf;
 mod server;
+mod silent_tool;
 
 mod command_line;
 mod damage;

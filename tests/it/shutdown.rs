@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::api::{Api, long, routing};
+use crate::api::{Api, routing};
 use crate::home::Home;
 use crate::server::Server;
+use crate::silent_tool::{SilentTool, calling};
 
 #[tokio::test]
 async fn sigterm_finishes_or_gives_back_and_the_next_start_goes_on() {
@@ -28,15 +29,29 @@ async fn sigterm_finishes_or_gives_back_and_the_next_start_goes_on() {
 }
 
 #[tokio::test]
-async fn the_second_ctrl_c_ends_at_once_and_loses_nothing() {
-    let home = Home::new();
-    let mut server = Server::start(&home);
+async fn a_task_that_does_not_end_in_time_is_given_back_at_no_cost() {
+    let (home, tool) = (Home::new(), SilentTool::new());
+    let server = tool.start_server(&home);
     let api = Api::new(&server.url);
-    let mut ids = Vec::new();
-    for _ in 0..12 {
-        ids.push(api.accepted(&long()).await);
-    }
-    api.events_until(&ids[0], "started").await;
+    let id = api.accepted(&calling(&api.stored("Invoice 1").await)).await;
+    let _call = tool.called();
+    server.stop();
+
+    let server = Server::start(&home);
+    let api = Api::new(&server.url);
+    let task = api.ended(&id).await;
+    assert_eq!((&task["losses"], &task["failures"], &task["attempt"]), (&0.into(), &0.into(), &2.into()), "{task}");
+    assert!(api.events(&id).await.iter().any(|event| event["kind"] == "released"));
+    server.stop();
+}
+
+#[tokio::test]
+async fn the_second_ctrl_c_ends_at_once_and_loses_nothing() {
+    let (home, tool) = (Home::new(), SilentTool::new());
+    let mut server = tool.start_server(&home);
+    let api = Api::new(&server.url);
+    let id = api.accepted(&calling(&api.stored("Invoice 1").await)).await;
+    let _call = tool.called();
     server.signal("INT");
     server.hears("once more to end at once");
     // A person's second thought; two signals at the same moment are one request.
@@ -45,10 +60,7 @@ async fn the_second_ctrl_c_ends_at_once_and_loses_nothing() {
     assert_eq!(server.ended().code(), Some(130));
 
     let server = Server::start(&home);
-    let api = Api::new(&server.url);
-    for id in &ids {
-        let state = api.get(&format!("/v1/tasks/{id}")).await["state"].clone();
-        assert!(state != "dead" && state != "cancelled", "{state}");
-    }
-    server.kill();
+    let task = Api::new(&server.url).ended(&id).await;
+    assert_eq!((&task["losses"], &task["attempt"]), (&1.into(), &2.into()), "{task}");
+    server.stop();
 }

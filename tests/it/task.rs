@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use crate::api::{Api, TERMINAL, long};
+use crate::api::{Api, TERMINAL};
 use crate::home::{Home, shipped_arg};
 use crate::server::Server;
+use crate::silent_tool::{SilentTool, calling};
 
 const ROUTING: [&str; 4] = ["task", "submit", "--agent", "customer-query-routing"];
 const MESSAGE: &str = "I was charged twice for invoice INV-2024-0113. Please refund me.";
@@ -88,14 +89,16 @@ fn what_the_server_refuses_ends_with_4_and_says_why() {
 
 #[tokio::test]
 async fn a_task_is_cancelled_while_it_runs() {
-    let home = Home::new();
-    let server = Server::start(&home);
+    let (home, tool) = (Home::new(), SilentTool::new());
+    let server = tool.start_server(&home);
     let api = Api::new(&server.url);
-    let id = api.accepted(&long()).await;
-    api.events_until(&id, "started").await;
-    server.run(&home, &["task", "cancel", &id]).ok();
+    let id = api.accepted(&calling(&api.stored("Invoice 1").await)).await;
+    let _call = tool.called();
+    let ran = server.run(&home, &["task", "cancel", &id]).ok();
+    assert!(ran.stdout.contains("its worker was told to stop"), "{ran:?}");
     server.run(&home, &["task", "watch", &id]).says(1, &["ended as cancelled"]);
-    server.run(&home, &["task", "cancel", &id]).says(4, &["had ended before, as cancelled"]);
+    let again = server.run(&home, &["task", "cancel", &id]).ok();
+    assert!(again.stdout.contains("cancelled"), "{again:?}");
     server.stop();
 }
 
