@@ -64,13 +64,10 @@ pub(crate) fn task(task: &TaskView) -> String {
 pub(crate) fn event(event: &EventView) -> String {
     let data = &event.data;
     let what = match event.kind.as_str() {
-        "step" => format!(
-            "{:>3} {:<5} {:>6} ms  {}",
-            data["ordinal"],
-            text(&data["kind"]),
-            data["duration_ms"],
-            step(&data["summary"])
-        ),
+        "step" => {
+            let (ordinal, millis) = (data["ordinal"].to_string(), data["duration_ms"].to_string());
+            format!("{ordinal:>3}  {:<5}  {millis:>6} ms  {}", text(&data["kind"]), step(&data["summary"]))
+        }
         _ => one_line(data),
     };
     format!("{}  {:<11} {what}", event.at, event.kind)

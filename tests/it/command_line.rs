@@ -65,9 +65,12 @@ fn an_absent_server_ends_with_3() {
 }
 
 #[test]
-fn agents_are_listed_without_a_server() {
+fn agents_are_listed_without_a_server_in_a_table_of_bounded_width() {
     let home = Home::new();
     let file = home.write("talon.yml", "version: 1\n");
-    let agents = home.run(&["agent", "list", "--json", "--config", file.to_str().unwrap()]).ok().json();
+    let list = ["agent", "list", "--config", file.to_str().unwrap()];
+    let table = home.run(&list).ok().stdout;
+    assert!(table.lines().all(|line| line.chars().count() <= 140), "{table}");
+    let agents = home.run(&[&list[..], &["--json"]].concat()).ok().json();
     assert_eq!(agents.as_array().unwrap().len(), 5);
 }

@@ -24,7 +24,7 @@ async fn a_full_disk_refuses_with_a_reason_and_loses_nothing() {
     Server::start(&home).stop();
     let server = start_limited(&home, 1000);
     let api = Api::new(&server.url);
-    let message = "Please refund me. ".repeat(600);
+    let message = "Please refund me. ".repeat(60);
     let (mut accepted, mut refused) = (Vec::new(), None);
     for number in 0..1000 {
         let (status, body) = api.submit(&routing(&message), &format!("task-{number}")).await.unwrap();
