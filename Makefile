@@ -8,8 +8,9 @@ help: ## this list
 demo: ## run the sample documents through the five agents
 	cargo run --release -- demo
 
+# Candle's threads spin while they wait; with several tests at once they would only keep each other from working.
 test: ## every test of every crate, and the documentation's examples
-	cargo test --workspace
+	CANDLE_NUM_THREADS=1 cargo test --workspace
 
 lint: fmt clippy doc deny typos ## everything that is checked besides the tests
 
