@@ -1,0 +1,86 @@
+//! `POST /v1/chat/completions`, the way in.
+
+use inference::{ChatRequest, ModelInfo, SamplingOptions, SamplingParams, ToolDefinition};
+use serde::Deserialize;
+use types::TaskClass;
+
+use crate::message::{WireMessage, conversation};
+use crate::refusal::Refusal;
+use crate::schema::{Choice, ResponseFormat, Tool};
+
+/// What is understood of OpenAI's request; anything else is refused by name, since leaving it out could change the answer.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CompletionRequest {
+    pub(crate) model: String,
+    messages: Vec<WireMessage>,
+    #[serde(default)]
+    tools: Vec<Tool>,
+    #[serde(default)]
+    tool_choice: Choice,
+    #[serde(default)]
+    response_format: Option<ResponseFormat>,
+    #[serde(default)]
+    max_tokens: Option<usize>,
+    #[serde(default)]
+    temperature: Option<f32>,
+    #[serde(default)]
+    top_p: Option<f32>,
+    #[serde(default)]
+    seed: Option<i64>,
+    #[serde(default)]
+    stream: bool,
+}
+
+impl CompletionRequest {
+    /// Reads a body, and names what does not fit.
+    pub(crate) fn read(body: &[u8]) -> Result<Self, Refusal> {
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let request: Self = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+            let (param, reason) = (error.path().to_string(), error.inner());
+            if !reason.is_data() {
+                return Refusal::unreadable(format!("the body is not valid JSON: {reason}; correct it there"));
+            }
+            let code =
+                if reason.to_string().starts_with("unknown field") { "unknown_parameter" } else { "invalid_value" };
+            Refusal::invalid(param, code, reason.to_string())
+        })?;
+        json.end().map_err(|error| Refusal::unreadable(format!("the body is not valid JSON: {error}")))?;
+        Ok(request)
+    }
+
+    /// The turn to ask of the model. OpenAI's defaults: temperature 1, another seed each time, answers of any length.
+    pub(crate) fn into_chat(self, info: &ModelInfo) -> Result<ChatRequest, Refusal> {
+        if self.stream {
+            let message = "stream is not supported yet; leave it out or send false";
+            return Err(Refusal::invalid("stream", "unsupported_value", message));
+        }
+        let tools: Vec<ToolDefinition> = self.tools.into_iter().map(ToolDefinition::from).collect();
+        let params = SamplingParams::try_from(SamplingOptions {
+            temperature: self.temperature.unwrap_or(1.0),
+            top_p: self.top_p.unwrap_or(1.0),
+            seed: self.seed.map_or_else(rand::random, i64::cast_unsigned),
+            max_new_tokens: self.max_tokens.unwrap_or(info.context_len),
+            stop_ids: Vec::new(),
+        });
+        Ok(ChatRequest {
+            messages: conversation(self.messages)?,
+            callable: tools.clone(),
+            tools,
+            tool_choice: self.tool_choice.into(),
+            answer_schema: self.response_format.map(ResponseFormat::into_schema).transpose()?.flatten(),
+            params: params.map_err(unusable)?,
+            class: TaskClass::Normal,
+            deadline: None,
+        })
+    }
+}
+
+fn unusable(error: inference::InvalidParams) -> Refusal {
+    use inference::InvalidParams::{NoTokens, Temperature, TopP};
+    match error {
+        Temperature(_) => Refusal::invalid("temperature", "invalid_value", error.to_string()),
+        TopP(_) => Refusal::invalid("top_p", "invalid_value", error.to_string()),
+        NoTokens => Refusal::invalid("max_tokens", "invalid_value", "max_tokens is 0 but must be at least 1"),
+    }
+}
