@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use tokio::sync::{Semaphore, watch};
 use worker::Generate;
 
+use crate::world::PATIENCE;
+
 /// What one turn does.
 #[derive(Clone)]
 pub enum Turn {
@@ -83,7 +85,7 @@ impl Scripted {
     /// Waits until exactly so many generations are under way.
     pub async fn generating(&self, number: usize) {
         let mut generating = self.generating.subscribe();
-        let reached = tokio::time::timeout(Duration::from_secs(10), generating.wait_for(|now| *now == number)).await;
+        let reached = tokio::time::timeout(PATIENCE, generating.wait_for(|now| *now == number)).await;
         assert!(reached.is_ok(), "{} generations are under way, not {number}", *self.generating.borrow());
     }
 }

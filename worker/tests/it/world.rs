@@ -22,7 +22,7 @@ use worker::{Agent, Generate, PoolLimits, PoolManager, ToolClient, WorkerMetrics
 use crate::model::Model;
 
 /// A fact that does not come about in this time never will.
-pub const PATIENCE: Duration = Duration::from_secs(15);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a world is made of; a test changes what its claim is about.
 pub struct Setup {
