@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::routing::get;
 use core_api::{AgentView, ApiSettings, ApiState, Health, Readiness};
 use prometheus::Registry;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header};
@@ -92,9 +94,10 @@ impl World {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel();
-        let server = axum::serve(listener, core_api::router(state)).with_graceful_shutdown(async move {
-            let _ = stopped.await;
-        });
+        let server =
+            axum::serve(listener, core_api::router_beside(state, beside())).with_graceful_shutdown(async move {
+                let _ = stopped.await;
+            });
         World {
             url,
             client: client(),
@@ -218,6 +221,11 @@ impl World {
         self.client = client();
         self.served.await.unwrap();
     }
+}
+
+/// A route of another crate.
+fn beside() -> Router {
+    Router::new().route("/beside", get(|| async { "beside" }))
 }
 
 /// What the server answered.
