@@ -119,7 +119,7 @@ impl Server {
         });
         let manager = PoolManager::new(place, ProcessId::new(), pool_limits(&config));
         let pool = Service::start("pool", &alarm, |stop| manager.run(stop, grace));
-        let router = core_api::router(state);
+        let router = core_api::router_beside(state, inference_server::router(engines.clone()));
         doors.push(Service::start("REST", &alarm, |stop| async move {
             if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await {
                 tracing::error!(%error, "the REST interface ended");
