@@ -1,7 +1,7 @@
 //! Talks to a running server for the command line. Every refusal arrives as a [`Failure`] that says what to do.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use core_api::{AgentView, Cancellation, DocumentView, EventView, Problem, SubmitTask, TaskList, TaskView};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
@@ -15,6 +15,8 @@ use crate::sse::SseData;
 const WAIT_SECONDS: u64 = 60;
 /// Pauses while a full server is asked again.
 const BUSY_PAUSE: Duration = Duration::from_secs(1);
+/// A server that was there may take this long to come back.
+const RESTART: Duration = Duration::from_secs(WAIT_SECONDS + 30);
 /// A server that says nothing for this long is given up.
 const SILENCE: Duration = Duration::from_secs(WAIT_SECONDS + 30);
 
@@ -77,13 +79,18 @@ impl Client {
         }
     }
 
-    /// Waits for the task's end, whatever it is.
+    /// Waits for the task's end, whatever it is; also across a restart of the server, which keeps the task.
     pub(crate) async fn wait(&self, id: TaskId) -> Result<TaskView, Failure> {
+        let mut answered_at = Instant::now();
         loop {
             let request = self.request(Method::GET, &format!("/v1/tasks/{id}")).query(&[("wait", WAIT_SECONDS)]);
-            let task: TaskView = self.json(request).await?;
-            if task.state.is_terminal() {
-                return Ok(task);
+            match self.json::<TaskView>(request).await {
+                Ok(task) if task.state.is_terminal() => return Ok(task),
+                Ok(_) => answered_at = Instant::now(),
+                Err(failure) if failure.is_unavailable() && answered_at.elapsed() < RESTART => {
+                    tokio::time::sleep(BUSY_PAUSE).await;
+                }
+                Err(failure) => return Err(failure.about(&format!("task {id} is kept, but its end was not seen"))),
             }
         }
     }
@@ -191,7 +198,12 @@ async fn accepted(response: Response) -> Result<Response, Failure> {
     let text = response.text().await.unwrap_or_default();
     let problem = serde_json::from_str::<Problem>(&text);
     let message = problem.map_or_else(|_| format!("the server answered {status}"), |problem| problem.to_string());
-    Err(Failure::refused(message))
+    // It is stopping, or stands still: no judgement on the request.
+    Err(if status == StatusCode::SERVICE_UNAVAILABLE {
+        Failure::unavailable(message)
+    } else {
+        Failure::refused(message)
+    })
 }
 
 fn retry_after(response: &Response) -> Option<Duration> {

@@ -57,6 +57,11 @@ impl Failure {
         Failure { message: format!("{subject}: {}", self.message), ..self }
     }
 
+    /// Whether the server was not there: later it may be.
+    pub(crate) fn is_unavailable(&self) -> bool {
+        self.kind == FailureKind::Unavailable
+    }
+
     /// Whether there is someone to tell.
     pub(crate) fn is_told(&self) -> bool {
         self.kind != FailureKind::ReaderLeft

@@ -24,8 +24,9 @@ use crate::output::say;
 use crate::service::Service;
 use crate::{agent, configuration, logging, signals};
 
-/// Running tasks get this long to finish at shutdown; then they are released and run again.
-const GRACE: Duration = Duration::from_secs(20);
+/// Running tasks get this long to finish at shutdown; then they are released and run again. With what follows it is
+/// below the 10 s after which `docker stop` kills.
+const GRACE: Duration = Duration::from_secs(8);
 /// Any other part gets this long to end, such as the REST interface with a caller who reads slowly.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Time between two growths of the pool.

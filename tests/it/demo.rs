@@ -1,15 +1,15 @@
-//! `talon demo`: runs by itself, and leaves nothing behind.
+//! `talon demo` and `talon eval`: run by themselves, and leave nothing behind.
 
 use std::collections::BTreeSet;
 
-use crate::home::Home;
+use crate::home::{Home, Ran};
 
 #[test]
 fn the_demo_ends_by_itself_with_a_result_for_every_document() {
     let home = Home::new();
     let folder = home.path("temporary");
     std::fs::create_dir(&folder).unwrap();
-    let ran = crate::home::Ran::of(home.command(&["demo", "--json"]).env("TMPDIR", &folder)).ok();
+    let ran = Ran::of(home.command(&["demo", "--json"]).env("TMPDIR", &folder)).ok();
     let report = ran.json();
     let results = report["results"].as_array().unwrap();
     assert!(50 <= results.len(), "{} results", results.len());
@@ -17,4 +17,30 @@ fn the_demo_ends_by_itself_with_a_result_for_every_document() {
     assert_eq!(agents.len(), 5, "{agents:?}");
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0, "something was left behind");
     assert!(!home.data_dir().exists(), "the demo touched the user's data");
+}
+
+#[test]
+fn an_evaluation_scores_every_case_by_agent_and_split() {
+    let home = Home::new();
+    let line = |id: u32, split: &str| {
+        format!(
+            r#"{{"id": "{id}", "split": "{split}", "input": "Refund me.", "documents": [], "expected": {{"json": {{"queue": "x"}}}}}}"#
+        )
+    };
+    let cases =
+        home.write("customer-query-routing.jsonl", [line(1, "dev"), line(2, "test"), line(3, "test")].join("\n"));
+    let report = home.run(&["eval", cases.to_str().unwrap(), "--json", "--failures"]).ok().json();
+    let scores = report["scores"].as_array().unwrap();
+    let counted: Vec<(&str, u64)> =
+        scores.iter().map(|row| (row["split"].as_str().unwrap(), row["tally"]["cases"].as_u64().unwrap())).collect();
+    assert_eq!(counted, [("dev", 1), ("test", 2)]);
+    // Nothing is routed to x.
+    assert_eq!(report["failures"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_wrong_case_is_shown_with_its_line() {
+    let home = Home::new();
+    let cases = home.write("customer-query-routing.jsonl", "\n{\"id\": 1}\n");
+    home.run(&["eval", cases.to_str().unwrap()]).says(2, &["customer-query-routing.jsonl:2:"]);
 }

@@ -19,13 +19,18 @@ impl Server {
         Server::spawn(home.command(&["serve", "--listen", "127.0.0.1:0"]))
     }
 
+    /// Starts where another has listened.
+    pub(crate) fn start_at(home: &Home, url: &str) -> Self {
+        Server::spawn(home.command(&["serve", "--listen", url.strip_prefix("http://").unwrap()]))
+    }
+
     /// Spawns a command that serves, and waits until it says where.
     pub(crate) fn spawn(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let said = lines(child.stderr.take().unwrap());
         let mut server = Server { child, said, url: String::new() };
-        let line = server.hears("talon serves on ");
-        server.url = line.split("talon serves on ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+        let line = server.hears(" on http://");
+        server.url = line.split(" on ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
         server
     }
 

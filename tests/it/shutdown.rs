@@ -1,9 +1,12 @@
 //! The orderly end, and the impatient one.
 
+use std::io::Write;
+use std::net::TcpStream;
+use std::process::Stdio;
 use std::time::Duration;
 
-use crate::api::{Api, routing};
-use crate::home::Home;
+use crate::api::{Api, TERMINAL, routing};
+use crate::home::{Home, Ran};
 use crate::server::Server;
 use crate::silent_tool::{SilentTool, calling};
 
@@ -62,5 +65,31 @@ async fn the_second_ctrl_c_ends_at_once_and_loses_nothing() {
     let server = Server::start(&home);
     let task = Api::new(&server.url).ended(&id).await;
     assert_eq!((&task["losses"], &task["attempt"]), (&1.into(), &2.into()), "{task}");
+    server.stop();
+}
+
+#[test]
+fn a_caller_who_stalls_does_not_hold_up_the_end() {
+    let server = Server::start(&Home::new());
+    let mut stalled = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).unwrap();
+    stalled.write_all(b"POST /v1/tasks HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{").unwrap();
+    server.stop();
+}
+
+#[tokio::test]
+async fn who_waits_for_a_task_waits_on_across_a_restart() {
+    let (home, tool) = (Home::new(), SilentTool::new());
+    let server = tool.start_server(&home);
+    let invoice = home.write("invoice.txt", "Invoice 1");
+    let submit = ["task", "submit", "--agent", "data-extraction", "--wait", "--json", "--document"];
+    let mut waiting = home.command(&[&submit[..], &[invoice.to_str().unwrap(), "--url", &server.url]].concat());
+    let waiting = waiting.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let _call = tool.called();
+    let url = server.url.clone();
+    server.kill();
+
+    let server = Server::start_at(&home, &url);
+    let ran = Ran::from(waiting.wait_with_output().unwrap());
+    assert!(TERMINAL.contains(&ran.json()["state"].as_str().unwrap()), "{ran:?}");
     server.stop();
 }

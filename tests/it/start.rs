@@ -65,3 +65,12 @@ fn an_agent_without_its_model_is_found_before_anything_is_loaded() {
     let file = home.write("talon.yml", "version: 1\nmodels:\n  - {name: large, path: large.gguf}\n");
     home.run(&["serve", "--config", file.to_str().unwrap()]).says(2, &["there is no model \"pocket\"", "large"]);
 }
+
+#[test]
+fn the_tool_server_says_where_it_is_and_ends_when_told() {
+    let home = Home::new();
+    let server = Server::spawn(home.command(&["toolserver", "--listen", "127.0.0.1:0"]));
+    let address = server.url.strip_prefix("http://").unwrap();
+    home.run(&["toolserver", "--listen", address]).says(3, &[address, "in use", "--listen"]);
+    server.stop();
+}
