@@ -26,9 +26,9 @@ pub(crate) fn pocket_model(data_dir: &Path) -> Result<PathBuf, Failure> {
 /// Through a temporary file, so that a model is there whole or not at all.
 fn unpack(folder: &Path, path: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    let part = folder.join(format!("pocket.gguf.{}.part", std::process::id()));
-    let mut file = std::fs::File::create(&part)?;
-    file.write_all(POCKET)?;
-    file.sync_all()?;
-    std::fs::rename(part, path)
+    let mut part = tempfile::NamedTempFile::new_in(folder)?;
+    part.write_all(POCKET)?;
+    part.as_file().sync_all()?;
+    part.persist(path)?;
+    Ok(())
 }

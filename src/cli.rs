@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use types::{AgentName, TaskClass, TaskId, TaskState};
 
+use crate::help;
+
 /// Self-hosted LLM inference and agent-pool worker system.
 ///
 /// Start with `talon demo`: it runs the sample documents through five agents on the bundled model and ends by itself.
 /// Then `talon serve`, and from another terminal `talon task submit` or `talon enqueue`.
 #[derive(Parser)]
-#[command(name = "talon", version, propagate_version = true, max_term_width = 110, after_help = EXIT_CODES)]
+#[command(name = "talon", version, propagate_version = true, max_term_width = 110, after_help = help::EXIT_CODES)]
 pub(crate) struct Cli {
     /// Print results as JSON.
     #[arg(long, global = true)]
@@ -19,62 +21,6 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
-
-const EXIT_CODES: &str = "Exit codes: 0 done · 1 a task failed, or a file has errors · 2 wrong usage or configuration · \
-3 the server cannot be reached or cannot start · 4 the server refused the request · 130 interrupted";
-
-const DEMO_EXAMPLES: &str = "\
-Examples:
-  talon demo                             documents, results, expected values; ends by itself
-  talon demo --keep                      then serves on, to look at with curl
-  talon demo --json > demo.json          for scripts
-  talon demo --model mistral-7b.gguf     the same with a real model
-
-Needs nothing and leaves nothing behind: it runs in a temporary folder, on free ports.";
-
-const SERVE_EXAMPLES: &str = "\
-Examples:
-  talon serve                            defaults: 127.0.0.1:8400, the bundled model, five agents
-  talon serve --config talon.yml         your models, agents and limits
-  talon serve --listen 127.0.0.1:0       on a free port, which it prints
-  TALON_DATA_DIR=/var/lib/talon talon serve
-
-Ctrl-C or SIGTERM ends it in order: running tasks are finished or given back. A second one ends it at once.
-Nothing that was accepted is lost either way.";
-
-const SUBMIT_EXAMPLES: &str = "\
-Examples:
-  talon task submit --agent customer-query-routing \"I was charged twice.\" --wait
-  talon task submit --agent document-summarization --document memo.pdf --wait
-  git diff | talon task submit --agent code-review-triage - --wait --json
-  talon task submit --agent data-extraction --document inv.pdf --idempotency-key inv-0113
-
-Without --wait it prints the task's id alone. With it, the exit code is 1 when the task has no result.";
-
-const ENQUEUE_EXAMPLES: &str = "\
-Examples:
-  talon enqueue --agent data-extraction invoices/ --out results.csv
-  talon enqueue --agent document-summarization memos/*.pdf --out results.jsonl
-  talon enqueue --agent report-generation tables/ --json
-
-A file that fails has a row that says why, and the others go on; the exit code is then 1. After Ctrl-C the tasks stay
-on the server, and the rows have their ids.";
-
-const VALIDATE_EXAMPLES: &str = "\
-Examples:
-  talon agent validate                   what `talon serve` would load from here
-  talon agent validate agents/           a folder, or files by name
-  talon agent validate --config talon.yml
-  talon agent validate --json | jq .     file, line, column, message, hint";
-
-const EVAL_EXAMPLES: &str = "\
-Examples:
-  talon eval                             config/evals/*.jsonl below this folder
-  talon eval config/evals/data-extraction.jsonl --failures
-  talon eval --config talon.yml --json
-
-A line of a file: {\"id\": \"1\", \"split\": \"held-out\", \"input\": \"…\", \"documents\": [], \"expected\": {\"json\": {…}}}.
-`expected` is json (every field), text (every line) or facts (all of these, and no invented number).";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -102,7 +48,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Args)]
-#[command(after_help = DEMO_EXAMPLES)]
+#[command(after_help = help::DEMO)]
 pub(crate) struct DemoArgs {
     /// Keep serving after the last result, until Ctrl-C.
     #[arg(long)]
@@ -113,7 +59,7 @@ pub(crate) struct DemoArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = SERVE_EXAMPLES)]
+#[command(after_help = help::SERVE)]
 pub(crate) struct ServeArgs {
     /// The configuration; without it `TALON_CONFIG`, then config/talon.yml, then defaults.
     #[arg(long, value_name = "FILE")]
@@ -146,7 +92,7 @@ pub(crate) enum TaskCommand {
 }
 
 #[derive(Args)]
-#[command(after_help = SUBMIT_EXAMPLES)]
+#[command(after_help = help::SUBMIT)]
 pub(crate) struct SubmitArgs {
     /// Who works on it; `talon agent list` names them.
     #[arg(long)]
@@ -194,7 +140,7 @@ pub(crate) struct ListArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = ENQUEUE_EXAMPLES)]
+#[command(after_help = help::ENQUEUE)]
 pub(crate) struct EnqueueArgs {
     /// Who works on the files.
     #[arg(long)]
@@ -233,7 +179,7 @@ pub(crate) struct AgentListArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = VALIDATE_EXAMPLES)]
+#[command(after_help = help::VALIDATE)]
 pub(crate) struct ValidateArgs {
     /// Agents' files or folders of them; without any, what the configuration names.
     #[arg(value_name = "PATHS")]
@@ -244,7 +190,7 @@ pub(crate) struct ValidateArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = EVAL_EXAMPLES)]
+#[command(after_help = help::EVAL)]
 pub(crate) struct EvalArgs {
     /// Files of cases, each named after its agent; without any, those of config/evals.
     #[arg(value_name = "FILES")]

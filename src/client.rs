@@ -90,7 +90,7 @@ impl Client {
                 Err(failure) if failure.is_unavailable() && answered_at.elapsed() < RESTART => {
                     tokio::time::sleep(BUSY_PAUSE).await;
                 }
-                Err(failure) => return Err(failure.about(&format!("task {id} is kept, but its end was not seen"))),
+                Err(failure) => return Err(failure.about(&format!("task {id}"))),
             }
         }
     }

@@ -12,6 +12,7 @@ mod enqueue;
 mod eval;
 mod expected;
 mod failure;
+mod help;
 mod logging;
 mod metrics;
 mod models;

@@ -156,7 +156,8 @@ impl Server {
         }
         self.queue.close().await;
         for engine in self.engines.values() {
-            engine.handle().stop().await;
+            // One that stands still ends with the process.
+            let _ = tokio::time::timeout(PATIENCE, engine.handle().stop()).await;
         }
         // Ends the streams of those who wait for changes, so that the doors can close.
         self.store.close().await;
@@ -171,7 +172,7 @@ impl Server {
 pub(crate) async fn bind(listen: SocketAddr, setting: &str) -> Result<(TcpListener, SocketAddr), Failure> {
     let failed = |error| {
         Failure::unavailable(format!(
-            "{listen} cannot be listened on ({error}); stop what uses it, or choose another address with {setting}"
+            "{listen} cannot be listened on ({error}); stop what uses it, or change {setting}"
         ))
     };
     let listener = TcpListener::bind(listen).await.map_err(failed)?;
@@ -190,7 +191,7 @@ async fn open_store(config: &TalonConfig, metrics: StoreMetrics) -> Result<Arc<d
 }
 
 async fn start_toolserver(alarm: &CancellationToken) -> Result<(Service, SocketAddr), Failure> {
-    let (listener, at) = bind(SocketAddr::from(([127, 0, 0, 1], 0)), "server.embedded_toolserver: false").await?;
+    let (listener, at) = bind(SocketAddr::from(([127, 0, 0, 1], 0)), "server.embedded_toolserver").await?;
     let service = Service::start("tool server", alarm, |stop| async move {
         let served = toolserver::serve(listener, toolserver::Options::default(), stop.cancelled_owned()).await;
         if let Err(error) = served {

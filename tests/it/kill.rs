@@ -91,7 +91,8 @@ async fn accepted_tasks_survive_kill_9_and_end_exactly_once() {
     let mut listed: Vec<&str> =
         list["tasks"].as_array().unwrap().iter().map(|it: &Value| it["id"].as_str().unwrap()).collect();
     let mut expected: Vec<&str> = answered.values().map(String::as_str).collect();
-    (listed.sort_unstable(), expected.sort_unstable());
+    listed.sort_unstable();
+    expected.sort_unstable();
     assert_eq!(listed, expected);
     server.stop();
 }
