@@ -1,8 +1,11 @@
 //! `talon demo` and `talon eval`: run by themselves, and leave nothing behind.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 
 use crate::home::{Home, Ran};
+use crate::server::signal;
 
 #[test]
 fn the_demo_ends_by_itself_with_a_result_for_every_document() {
@@ -17,6 +20,21 @@ fn the_demo_ends_by_itself_with_a_result_for_every_document() {
     assert_eq!(agents.len(), 5, "{agents:?}");
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0, "something was left behind");
     assert!(!home.data_dir().exists(), "the demo touched the user's data");
+}
+
+#[test]
+fn an_interrupted_demo_says_so_and_leaves_nothing_behind() {
+    let home = Home::new();
+    let folder = home.path("temporary");
+    std::fs::create_dir(&folder).unwrap();
+    let mut command = home.command(&["demo"]);
+    let mut child = command.env("TMPDIR", &folder).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(said.next().unwrap().unwrap().starts_with("talon is up at http://"));
+    signal(&child, "INT");
+    assert!(said.any(|line| line.unwrap() == "error: interrupted"));
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0, "something was left behind");
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! `talon enqueue`: a row for every file, whatever becomes of it.
 
 use std::io::Read;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
 
 use crate::home::{Home, Ran, shipped_arg};
-use crate::server::Server;
+use crate::server::{Server, signal};
 use crate::silent_tool::SilentTool;
 
 const TABLES: usize = 10;
@@ -73,8 +73,7 @@ fn ctrl_c_leaves_the_tasks_on_the_server_and_says_how_to_find_them() {
     let mut command = home.command(&["enqueue", "--agent", "data-extraction", "invoices", "--out", "results.jsonl"]);
     let child = command.env("TALON_URL", &server.url).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let _calls = [tool.called(), tool.called(), tool.called()];
-    let pid = child.id().to_string();
-    assert!(Command::new("sh").args(["-c", &format!("kill -INT {pid}")]).status().unwrap().success());
+    signal(&child, "INT");
     let ran = Ran::from(child.wait_with_output().unwrap());
     ran.says(130, &["3 of 3 files are tasks on the server", "talon task list --agent data-extraction"]);
     let text = std::fs::read_to_string(home.path("results.jsonl")).unwrap();
