@@ -29,6 +29,7 @@ MIX = {
 }
 HOME = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "talon-pocket"
 POOL = 1200  # examples that are sorted into batches at a time
+PADDING = 32  # rows are as wide as a multiple of this, so that few shapes are compiled
 SAVE_EVERY, EVAL_EVERY = 180, 1800  # seconds
 AVERAGING = 0.005  # weight of the newest step in the moving average that is exported
 
@@ -54,7 +55,7 @@ def weights_of(learnt):
 
 def batch(rows):
     """Rows of (ids, learnt) -> input ids, next-token targets, weights. The first id of a row is never a target."""
-    width = (max(len(ids) for ids, _ in rows) - 1 + 31) // 32 * 32
+    width = -(-(max(len(ids) for ids, _ in rows) - 1) // PADDING) * PADDING
     x = torch.zeros(len(rows), width, dtype=torch.long)
     y, w = torch.full_like(x, -100), torch.zeros(len(rows), width)
     for r, (ids, learnt) in enumerate(rows):
@@ -89,7 +90,7 @@ def feeder(queue, first, tokens, context):
         r = random.Random(first)
         made = [example(r.choices(jobs, shares)[0], first + i, "train") for i in range(POOL)]
         rows = [encode(m, tok) for m in made]
-        rows = [row for row in rows if len(row[0]) + len(row[1]) <= context]
+        rows = [row for row in rows if len(row[0]) + len(row[1]) <= context - PADDING]
         first += POOL
         ready = list(batches(rows, tokens))
         r.shuffle(ready)
