@@ -51,8 +51,6 @@ impl Home {
     pub(crate) fn settle(&self, command: &mut Command) {
         let path = std::env::var_os("PATH").unwrap_or_default();
         command.env_clear().env("PATH", path).env("HOME", self.folder.path()).env("TALON_DATA_DIR", self.data_dir());
-        // Many engines share few cores here, and threads that wait for each other by spinning would take them all.
-        command.env("CANDLE_NUM_THREADS", "1");
         command.current_dir(self.folder.path()).stdin(Stdio::null());
     }
 
