@@ -22,7 +22,7 @@ pub struct InvalidName {
 /// A task's id: a UUID whose order is the order of acceptance (version 7).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
-#[schema(value_type = String, format = Uuid)]
+#[schema(value_type = String, format = "uuid")]
 pub struct TaskId(Uuid);
 
 impl TaskId {
