@@ -89,6 +89,8 @@ pub(crate) enum TaskCommand {
     Watch(TaskArgs),
     /// Cancel a task.
     Cancel(TaskArgs),
+    /// Queue a dead task again, when what kept it from being done is mended.
+    Retry(TaskArgs),
 }
 
 #[derive(Args)]

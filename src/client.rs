@@ -115,6 +115,11 @@ impl Client {
         self.json(self.request(Method::POST, &format!("/v1/tasks/{id}/cancel"))).await
     }
 
+    /// Queues a dead task again.
+    pub(crate) async fn retry(&self, id: TaskId) -> Result<TaskView, Failure> {
+        self.json(self.request(Method::POST, &format!("/v1/tasks/{id}/retry"))).await
+    }
+
     pub(crate) async fn agents(&self) -> Result<Vec<AgentView>, Failure> {
         self.json(self.request(Method::GET, "/v1/agents")).await
     }

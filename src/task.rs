@@ -22,6 +22,7 @@ pub(crate) async fn run(command: TaskCommand, json: bool) -> Result<(), Failure>
         TaskCommand::List(arguments) => list(&arguments, json).await,
         TaskCommand::Watch(arguments) => watch(&arguments, json).await,
         TaskCommand::Cancel(arguments) => cancel(&arguments, json).await,
+        TaskCommand::Retry(arguments) => retry(&arguments, json).await,
     }
 }
 
@@ -116,6 +117,11 @@ async fn cancel(arguments: &TaskArgs, json: bool) -> Result<(), Failure> {
     }
     let words = if cancellation.requested { "its worker was told to stop" } else { "cancelled" };
     print(format_args!("{}: {words}", cancellation.id))
+}
+
+async fn retry(arguments: &TaskArgs, json: bool) -> Result<(), Failure> {
+    let task = Client::new(&arguments.server.url)?.retry(arguments.id).await?;
+    if json { print_json(&task) } else { print(format_args!("{}: {} again", task.id, task.state)) }
 }
 
 fn print_task(task: &TaskView, json: bool) -> Result<(), Failure> {

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use crate::description;
 use crate::guard::loopback_only;
 use crate::problem::Problem;
-use crate::routes::{MAX_JSON_BYTES, agents, documents, events, service, submit, tasks};
+use crate::routes::{MAX_JSON_BYTES, agents, documents, events, retry, service, submit, tasks};
 use crate::state::ApiState;
 
 /// Every route stands here, so every route is in the document.
@@ -25,6 +25,7 @@ fn described() -> (Router<ApiState>, Document) {
         .routes(routes!(submit::submit, tasks::list))
         .routes(routes!(tasks::get))
         .routes(routes!(tasks::cancel))
+        .routes(routes!(retry::retry))
         .routes(routes!(tasks::steps))
         .routes(routes!(events::stream))
         .routes(routes!(documents::store))

@@ -1,4 +1,4 @@
-//! `talon task`: submit, follow, list and cancel, and what is refused.
+//! `talon task`: submit, follow, list, cancel and retry, and what is refused.
 
 use serde_json::Value;
 
@@ -98,6 +98,29 @@ async fn a_task_is_cancelled_while_it_runs() {
     server.run(&home, &["task", "watch", &id]).says(1, &["ended as cancelled"]);
     let again = server.run(&home, &["task", "cancel", &id]).ok();
     assert!(again.stdout.contains("cancelled"), "{again:?}");
+    server.stop();
+}
+
+#[tokio::test]
+async fn a_dead_task_is_retried_when_its_cause_is_mended() {
+    let home = Home::new();
+    let tools = Server::spawn(home.command(&["toolserver", "--listen", "127.0.0.1:0"]));
+    let config = format!("version: 1\ntools:\n  pdf_parser:\n    endpoint: {}/absent\n", tools.url);
+    let file = home.write("talon.yml", config);
+    let server = Server::spawn(home.command(&["serve", "--config", file.to_str().unwrap(), "--listen", "127.0.0.1:0"]));
+    let api = Api::new(&server.url);
+    let id = api.accepted(&calling(&api.stored("Invoice 1").await)).await;
+    assert_eq!(api.ended(&id).await["state"], "dead");
+    server.stop();
+
+    let server = Server::start(&home);
+    let retried = server.run(&home, &["task", "retry", &id]).ok();
+    assert!(retried.stdout.contains(&format!("{id}: queued again")), "{retried:?}");
+    let api = Api::new(&server.url);
+    let task = api.ended(&id).await;
+    assert_eq!(task["attempt"], 2, "{task}");
+    assert!(api.events(&id).await.iter().any(|event| event["kind"] == "requeued"));
+    server.run(&home, &["task", "retry", &id]).says(4, &[task["state"].as_str().unwrap(), "task_not_dead"]);
     server.stop();
 }
 

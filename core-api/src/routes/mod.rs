@@ -5,6 +5,7 @@ pub(crate) mod documents;
 pub(crate) mod events;
 mod outcome;
 mod reject;
+pub(crate) mod retry;
 pub(crate) mod service;
 pub(crate) mod submit;
 pub(crate) mod tasks;

@@ -12,6 +12,7 @@ mod idempotency;
 mod listing;
 mod openapi;
 mod problems;
+mod retrying;
 mod service;
 mod submit;
 mod waiting;

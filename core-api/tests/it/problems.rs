@@ -91,6 +91,8 @@ async fn wrong_requests(album: &mut Album) {
     album
         .add(&world, "cancelling what has ended", world.request(Method::POST, &format!("/v1/tasks/{id}/cancel")))
         .await;
+    let retry = world.request(Method::POST, &format!("/v1/tasks/{id}/retry"));
+    album.add(&world, "retrying what is not dead", retry).await;
 }
 
 async fn unusable_tasks(album: &mut Album) {
