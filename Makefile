@@ -1,12 +1,15 @@
 # The project's commands. `make demo` and `make test` need a Rust toolchain, gcc and make, and nothing else.
 
-.PHONY: demo test lint fmt clippy doc deny typos bench model help
+.PHONY: help demo eval test lint fmt clippy doc deny deny-advisories typos bench model
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile
 
 demo: ## run the sample documents through the five agents
 	cargo run --release -- demo
+
+eval: ## score the agents on the cases of config/evals
+	cargo run --release -- eval
 
 # Candle's threads spin while they wait; with several tests at once they would only keep each other from working.
 test: ## every test of every crate, and the documentation's examples
@@ -38,5 +41,8 @@ typos: ## spelling
 bench: ## the engine against candle-transformers, on the bundled model
 	cargo bench --bench engine
 
-model: ## retrain the bundled model; see models/pocket/README.md
-	$(MAKE) -C models/pocket
+# Needs Python and three hours; models/pocket/README.md says more.
+model: ## retrain the bundled model
+	cd models/pocket && pip install -r requirements.txt
+	cd models/pocket && python train.py --minutes 180
+	cd models/pocket && python export.py "$${XDG_CACHE_HOME:-$$HOME/.cache}/talon-pocket/checkpoint.pt" pocket.gguf
