@@ -72,7 +72,8 @@ impl EngineHandle {
             std_mpsc::TrySendError::Full(_) => overloaded(),
             std_mpsc::TrySendError::Disconnected(_) => Refused::Stopped,
         })?;
-        Ok(Generation { events: receiver, usage: Usage { prompt_tokens, completion_tokens: 0 }, finished: false })
+        let (closing, usage) = (self.closing.clone(), Usage { prompt_tokens, completion_tokens: 0 });
+        Ok(Generation { events: receiver, usage, finished: false, closing })
     }
 
     /// The longest prompt that `generate` accepts.
@@ -107,6 +108,11 @@ impl EngineHandle {
         if !self.closing.swap(true, Ordering::AcqRel) {
             let _ = self.commands.try_send(command);
         }
+        self.ended().await;
+    }
+
+    /// Returns when the engine's thread is gone: after `drain` or `stop`, or because it died.
+    pub async fn ended(&self) {
         let mut ended = self.ended.clone();
         while ended.changed().await.is_ok() {}
     }
@@ -118,6 +124,7 @@ pub struct Generation {
     events: mpsc::Receiver<Event>,
     usage: Usage,
     finished: bool,
+    closing: Arc<AtomicBool>,
 }
 
 impl Generation {
@@ -144,8 +151,12 @@ impl Generation {
     }
 
     fn note(&mut self, received: Option<Event>) -> Option<Event> {
-        // A sender that is gone without a word means that the engine's thread died: that is an end, too.
-        let gone = || FinishReason::Failed("the engine ended before the request did".to_owned());
+        // A sender that is gone without a word means that the engine's thread ended before it took the request in: it
+        // was told to, or it died. That is an end, too.
+        let gone = || match self.closing.load(Ordering::Acquire) {
+            true => FinishReason::Stopped,
+            false => FinishReason::Failed("the engine died before it took the request in".to_owned()),
+        };
         let event = received.unwrap_or_else(|| Event::Finished { reason: gone(), usage: self.usage });
         match &event {
             Event::Token(_) => self.usage.completion_tokens += 1,
@@ -160,5 +171,26 @@ impl futures::Stream for Generation {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
         self.poll(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(closing: bool, expected: &str) {
+        let (_, events) = mpsc::channel(1);
+        let usage = Usage { prompt_tokens: 3, completion_tokens: 0 };
+        let mut generation = Generation { events, usage, finished: false, closing: Arc::new(closing.into()) };
+        let Some(Event::Finished { reason, usage: told }) = generation.blocking_next() else { panic!("no end") };
+        assert_eq!((reason.as_str(), told), (expected, usage));
+        assert_eq!(generation.blocking_next(), None);
+    }
+
+    #[test]
+    fn a_submission_that_the_engine_never_saw_was_stopped_unless_the_engine_died() {
+        check(true, "stopped");
+        check(false, "failed");
     }
 }

@@ -23,7 +23,8 @@ use crate::tokenizer::TokenId;
 /// How long an idle engine waits for a command before it shows that it is alive.
 const IDLE_BEAT: Duration = Duration::from_secs(1);
 
-/// Starts the thread `engine`; it ends after `drain` or `stop`, or when the last handle is gone and its work done.
+/// Starts the thread `engine`; it ends after `drain` or `stop`, or when the last handle is gone and its work done. It
+/// dies of a panic outside a step, and says so to all that it had accepted.
 pub fn start<B: Backend + 'static>(
     backend: B,
     config: EngineConfig,
@@ -52,7 +53,11 @@ pub fn start<B: Backend + 'static>(
     };
     engine.publish();
     let run = move || {
-        engine.run();
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| engine.run())) {
+            engine.give_up(panic_text(panic.as_ref()));
+        }
+        // Who hears of the end finds the channel closed and the memory given back.
+        drop(engine);
         drop(alive);
     };
     let spawned = std::thread::Builder::new().name("engine".to_owned()).spawn(run);
@@ -165,7 +170,18 @@ impl<B: Backend> Engine<B> {
         });
     }
 
-    /// A step that fails or panics ends its own requests: their KV is lost.
+    /// The thread dies: whoever it had accepted hears of it. What panicked may be the scheduler or the backend, so both
+    /// are left alone.
+    fn give_up(&mut self, reason: &str) {
+        let requests = std::mem::take(&mut self.requests);
+        tracing::error!(reason, requests = requests.len(), "the engine died");
+        for request in requests.into_values() {
+            self.tell_end(&request, FinishReason::Failed(format!("the engine died: {reason}")));
+        }
+    }
+
+    /// A step that fails or panics ends its own requests: their KV is lost. When it is not known whose step it was, it
+    /// ends all, or the next step would fail in the same way.
     fn step_or_fail(&mut self) {
         let began = Instant::now();
         let reason = match catch_unwind(AssertUnwindSafe(|| self.step())) {
@@ -176,8 +192,11 @@ impl<B: Backend> Engine<B> {
         if let Some(reason) = reason {
             let chunks = std::mem::take(&mut self.plan).chunks;
             tracing::error!(%reason, requests = chunks.len(), "engine step failed");
-            for chunk in chunks {
+            for chunk in &chunks {
                 self.finish(chunk.id, FinishReason::Failed(reason.clone()));
+            }
+            if chunks.is_empty() {
+                self.finish_all(|_| Some(FinishReason::Failed(reason.clone())));
             }
         }
         self.stats.observe_step(began.elapsed());
@@ -199,12 +218,16 @@ impl<B: Backend> Engine<B> {
         }
     }
 
-    /// The one place that tells a request its end.
     pub(super) fn finish(&mut self, id: SequenceId, reason: FinishReason) {
         if let Some(request) = self.remove(id) {
-            self.metrics.finished(&reason);
-            let _ = request.events.try_send(Event::Finished { reason, usage: request.usage });
+            self.tell_end(&request, reason);
         }
+    }
+
+    /// The one place that tells a request its end.
+    fn tell_end(&self, request: &Request, reason: FinishReason) {
+        self.metrics.finished(&reason);
+        let _ = request.events.try_send(Event::Finished { reason, usage: request.usage });
     }
 
     fn finish_all(&mut self, reason: impl Fn(&Request) -> Option<FinishReason>) {

@@ -25,6 +25,8 @@ struct Counting {
     held: BTreeMap<SlotId, usize>,
     /// When set, each pass waits for a word before it begins, and tells how many rows it has.
     gate: Option<(Receiver<()>, Sender<usize>)>,
+    /// So many times, freeing a slot panics once that is done.
+    free_panics: usize,
 }
 
 impl Backend for Counting {
@@ -62,6 +64,10 @@ impl Backend for Counting {
 
     fn free(&mut self, slot: SlotId) {
         self.held.remove(&slot);
+        if self.free_panics > 0 {
+            self.free_panics -= 1;
+            panic!("freeing panics");
+        }
     }
 
     fn vocab_size(&self) -> usize {
@@ -90,8 +96,12 @@ fn engine(config: EngineConfig) -> EngineHandle {
 
 /// An engine whose passes are let through one by one.
 fn gated(config: EngineConfig) -> (EngineHandle, Sender<()>, Receiver<usize>) {
+    gated_on(Counting::default(), config)
+}
+
+fn gated_on(backend: Counting, config: EngineConfig) -> (EngineHandle, Sender<()>, Receiver<usize>) {
     let ((go, gate), (rows, seen)) = (channel(), channel());
-    let backend = Counting { gate: Some((gate, rows)), ..Counting::default() };
+    let backend = Counting { gate: Some((gate, rows)), ..backend };
     (start(backend, config, metrics()).unwrap(), go, seen)
 }
 
@@ -177,6 +187,40 @@ async fn a_panic_or_error_ends_its_steps_requests_and_nothing_else() {
     assert_eq!(run(&engine, request(&[1], 2)).await, (vec![2, 3], FinishReason::Length));
     engine.drain().await;
     assert_eq!(engine.stats().kv_tokens_used, 0);
+}
+
+#[tokio::test]
+async fn a_panic_that_is_nobodys_ends_all_and_the_engine_goes_on() {
+    let (engine, go, _seen) = gated_on(Counting { free_panics: 1, ..Counting::default() }, CONFIG);
+    let short = engine.generate(request(&[1], 1)).unwrap();
+    // Either both are in the first step, or the first is gone before the second comes.
+    let long = engine.generate(request(&[1], 2)).unwrap();
+    (0..3).for_each(|_| go.send(()).unwrap());
+    assert_eq!(outcome(short).await, (vec![2], FinishReason::Failed("the step panicked: freeing panics".to_owned())));
+    assert!(matches!(outcome(long).await.1, FinishReason::Failed(_) | FinishReason::Length));
+    drop(go);
+    assert_eq!(run(&engine, request(&[1], 2)).await, (vec![2, 3], FinishReason::Length));
+    engine.drain().await;
+    assert_eq!(engine.stats().kv_tokens_used, 0);
+}
+
+#[tokio::test]
+async fn an_engine_that_dies_tells_all_whom_it_had_accepted() {
+    let backend = Counting { free_panics: usize::MAX, ..Counting::default() };
+    let (engine, go, seen) = gated_on(backend, EngineConfig { max_num_seqs: 2, ..CONFIG });
+    let left = engine.generate(request(&[1], 50)).unwrap();
+    go.send(()).unwrap();
+    seen.recv().unwrap();
+    let accepted: Vec<_> = (0..9).map(|_| engine.generate(request(&[1], 50)).unwrap()).collect();
+    // The engine takes it out at its next round and frees its slot.
+    drop(left);
+    drop(go);
+    engine.ended().await;
+    for generation in accepted {
+        let (_, reason) = outcome(generation).await;
+        assert!(matches!(&reason, FinishReason::Failed(why) if why.starts_with("the engine died")), "{reason:?}");
+    }
+    assert_eq!(engine.generate(request(&[1], 1)).unwrap_err(), Refused::Stopped);
 }
 
 #[tokio::test]
