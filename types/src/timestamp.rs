@@ -6,7 +6,7 @@ use jiff::Timestamp as Jiff;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
-/// Milliseconds since the Unix epoch; RFC 3339 in JSON.
+/// Milliseconds since the Unix epoch; RFC 3339 in JSON. Always a moment that its text can say: what is printed parses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
 #[schema(value_type = String, format = DateTime)]
 pub struct Timestamp(i64);
@@ -17,9 +17,9 @@ impl Timestamp {
         Timestamp(Jiff::now().as_millisecond())
     }
 
-    /// From the store's representation.
+    /// From the store's representation, held between the first and the last moment that a text can say.
     pub fn from_millis(millis: i64) -> Self {
-        Timestamp(millis)
+        Timestamp(millis.clamp(Jiff::MIN.as_millisecond(), Jiff::MAX.as_millisecond()))
     }
 
     /// The store's representation.
@@ -27,9 +27,9 @@ impl Timestamp {
         self.0
     }
 
-    /// This moment plus `duration`, held at the largest moment there is.
+    /// This moment plus `duration`, held at the last moment that a text can say (in the year 9999).
     pub fn after(self, duration: Duration) -> Self {
-        Timestamp(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+        Timestamp::from_millis(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
     /// Time from `earlier` to this moment; zero when `earlier` is later.
@@ -40,10 +40,7 @@ impl Timestamp {
 
 impl std::fmt::Display for Timestamp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match Jiff::from_millisecond(self.0) {
-            Ok(moment) => write!(f, "{moment:.3}"),
-            Err(_) => write!(f, "{}ms", self.0),
-        }
+        write!(f, "{:.3}", Jiff::from_millisecond(self.0).unwrap_or(Jiff::MAX))
     }
 }
 
@@ -71,6 +68,20 @@ mod tests {
         let json = serde_json::to_string(&moment).unwrap();
         assert_eq!(json, "\"2023-11-14T22:13:20.123Z\"");
         assert_eq!(serde_json::from_str::<Timestamp>(&json).unwrap(), moment);
+    }
+
+    #[test]
+    fn a_moment_too_far_away_to_be_said_is_the_last_that_can_be() {
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        for far in [now.after(Duration::from_secs(99_999_999_999_999)), now.after(Duration::MAX)] {
+            let text = far.to_string();
+            assert!(text.starts_with("9999-12-3") && text.ends_with('Z'), "{text}");
+            assert_eq!(serde_json::from_value::<Timestamp>(text.into()).unwrap(), far);
+        }
+        for millis in [i64::MIN, i64::MAX] {
+            let end = Timestamp::from_millis(millis);
+            assert_eq!(serde_json::from_value::<Timestamp>(end.to_string().into()).unwrap(), end);
+        }
     }
 
     #[test]
