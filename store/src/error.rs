@@ -27,6 +27,14 @@ pub enum StoreError {
         /// The database file.
         path: PathBuf,
     },
+    /// The disk did not do its part: a device's fault, or a limit on the size of files. Trying again is safe.
+    #[error("{} could not be read or written ({reason}); look at the disk and at limits on file sizes", path.display())]
+    Disk {
+        /// The database file.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
+    },
     /// The process is shutting down.
     #[error("the store is closed: the process is shutting down")]
     Closed,
@@ -90,7 +98,7 @@ impl StoreError {
     /// Whether the same request may succeed a little later, with nothing changed by a person of this program.
     pub fn is_passing(&self) -> bool {
         match self {
-            StoreError::DiskFull { .. } | StoreError::Busy { .. } => true,
+            StoreError::DiskFull { .. } | StoreError::Busy { .. } | StoreError::Disk { .. } => true,
             StoreError::LeaseLost { .. }
             | StoreError::Closed
             | StoreError::InUse { .. }

@@ -41,6 +41,7 @@ pub struct Relay {
     /// The last outbox row that was delivered, and the last that was cleared.
     delivered: i64,
     cleared: i64,
+    shortage: Shortage,
 }
 
 /// What one run did.
@@ -68,7 +69,7 @@ pub enum RelayError {
 impl Relay {
     /// A relay that has delivered nothing yet.
     pub fn new(store: Arc<dyn Store>, queue: Arc<dyn Queue>, settings: RelaySettings) -> Self {
-        Relay { store, queue, settings, delivered: 0, cleared: 0 }
+        Relay { store, queue, settings, delivered: 0, cleared: 0, shortage: Shortage::default() }
     }
 
     /// Runs at every tick and delivers at every commit, until shutdown or until the queue is closed.
@@ -125,12 +126,12 @@ impl Relay {
         }
     }
 
-    /// Gives every queued id again when fewer are in the queue than wait in the store.
-    async fn refill(&self) -> Result<u64, RelayError> {
+    /// Gives every queued id again when fewer are in the queue than wait in the store, on two runs in a row.
+    async fn refill(&mut self) -> Result<u64, RelayError> {
         // In this order: what is accepted in between is then not taken for lost.
         let queued = self.store.figures().await?.in_state(TaskState::Queued);
         let depth = self.queue.depth().await?;
-        if queued <= (depth.waiting() + depth.delivered) as u64 {
+        if !self.shortage.lasts(queued, (depth.waiting() + depth.delivered) as u64) {
             return Ok(0);
         }
         let mut refilled = 0;
@@ -146,6 +147,23 @@ impl Relay {
                 return Ok(refilled);
             }
         }
+    }
+}
+
+/// Whether the queue has lost ids. A task that is opened between the two counts looks lost as well, but seldom twice
+/// in a row; ids that are lost stay lost.
+#[derive(Debug, Default)]
+struct Shortage {
+    was_short: bool,
+}
+
+impl Shortage {
+    /// Whether fewer ids are held than wait, now and the last time; begins anew once it was so.
+    fn lasts(&mut self, waiting: u64, held: u64) -> bool {
+        let is_short = held < waiting;
+        let lasts = is_short && self.was_short;
+        self.was_short = is_short && !lasts;
+        lasts
     }
 }
 
@@ -169,5 +187,27 @@ async fn hear(changes: &mut Receiver<Change>) -> Heard {
             Err(TryRecvError::Empty) => return if queued { Heard::Queued } else { Heard::Nothing },
             Err(TryRecvError::Closed) => return Heard::Closed,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(counts: &[(u64, u64)], expected: &[bool]) {
+        let mut shortage = Shortage::default();
+        let lasts: Vec<bool> = counts.iter().map(|&(waiting, held)| shortage.lasts(waiting, held)).collect();
+        assert_eq!(lasts, expected);
+    }
+
+    #[test]
+    fn only_a_shortage_that_lasts_fills_the_queue_again() {
+        check(&[(5, 5), (5, 6)], &[false, false]);
+        // A task was opened between the two counts.
+        check(&[(5, 4), (4, 4), (4, 3)], &[false, false, false]);
+        check(&[(5, 4), (5, 4)], &[false, true]);
+        // What was given again is counted anew.
+        check(&[(5, 4), (5, 4), (5, 4), (5, 4)], &[false, true, false, true]);
     }
 }

@@ -137,6 +137,24 @@ event_kinds! {
     Dead = "dead",
 }
 
+impl EventKind {
+    /// Whether nothing follows, unless an operator requeues the task later.
+    pub fn is_end(self) -> bool {
+        match self {
+            EventKind::Succeeded | EventKind::Failed | EventKind::Cancelled | EventKind::Dead => true,
+            EventKind::Accepted
+            | EventKind::Started
+            | EventKind::Step
+            | EventKind::Retrying
+            | EventKind::Released
+            | EventKind::WorkerLost
+            | EventKind::Due
+            | EventKind::CancelRequested
+            | EventKind::Requeued => false,
+        }
+    }
+}
+
 /// Something that happened to a task.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Event {

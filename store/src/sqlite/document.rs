@@ -5,6 +5,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use sqlx::sqlite::Sqlite;
 use sqlx::{Error, Executor, FromRow, SqlitePool};
+use tokio::task::spawn_blocking;
 use types::{DocumentId, TeamName, Timestamp};
 
 use super::accept::hex;
@@ -13,6 +14,7 @@ use super::transaction::Transaction;
 use super::writer::Request;
 use crate::audit::Actor;
 use crate::document::{Document, NewDocument};
+use crate::error::StoreError;
 
 pub(crate) struct PutDocument {
     document: NewDocument,
@@ -21,10 +23,14 @@ pub(crate) struct PutDocument {
 }
 
 impl PutDocument {
-    /// Hashes here, so that the writer does not.
-    pub(crate) fn new(document: NewDocument, actor: Actor) -> Self {
-        let sha256 = hex(&Sha256::digest(&document.bytes));
-        PutDocument { document, sha256, actor }
+    /// Hashes here, so that the writer does not, and on a thread where it holds nobody up.
+    pub(crate) async fn new(document: NewDocument, actor: Actor) -> Result<Self, StoreError> {
+        let hashed = move || {
+            let sha256 = hex(&Sha256::digest(&document.bytes));
+            PutDocument { document, sha256, actor }
+        };
+        // Hashing has nothing to fail by: no thread takes it only when the process ends.
+        spawn_blocking(hashed).await.map_err(|_| StoreError::Closed)
     }
 }
 

@@ -97,7 +97,7 @@ impl Store for SqliteStore {
     }
 
     async fn put_document(&self, document: NewDocument, actor: &Actor) -> Result<Document, StoreError> {
-        self.writer.write(document::PutDocument::new(document, actor.clone())).await
+        self.writer.write(document::PutDocument::new(document, actor.clone()).await?).await
     }
 
     async fn document(&self, team: &TeamName, id: &DocumentId) -> Result<Option<Document>, StoreError> {

@@ -160,19 +160,10 @@ impl WriterLoop {
 
     fn count(&self, change: Change) {
         let Some(metrics) = &self.metrics else { return };
-        match change.kind {
-            EventKind::Accepted => metrics.accepted(),
-            EventKind::Succeeded | EventKind::Failed | EventKind::Cancelled | EventKind::Dead => {
-                metrics.finished(change.state);
-            }
-            EventKind::Started
-            | EventKind::Step
-            | EventKind::Retrying
-            | EventKind::Released
-            | EventKind::WorkerLost
-            | EventKind::Due
-            | EventKind::CancelRequested
-            | EventKind::Requeued => {}
+        if change.kind == EventKind::Accepted {
+            metrics.accepted();
+        } else if change.kind.is_end() {
+            metrics.finished(change.state);
         }
     }
 }
