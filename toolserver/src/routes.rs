@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Json};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
 
 use crate::Server;
 use crate::document::{DocumentInput, Parsed, read};
@@ -25,7 +26,7 @@ struct ParseRequest {
 
 /// `POST /parse`
 pub(crate) async fn parse(State(server): State<Server>, body: Body) -> Result<Json<Parsed>, Problem> {
-    let ParseRequest { document } = server.json(body)?;
+    let ParseRequest { document } = server.json(body).await?;
     server.read(document, Ok).await.map(Json)
 }
 
@@ -37,7 +38,7 @@ struct ValidateRequest {
 
 /// `POST /validate`
 pub(crate) async fn validate(State(server): State<Server>, body: Body) -> Result<Json<Verdict>, Problem> {
-    let ValidateRequest { data, schema } = server.json(body)?;
+    let ValidateRequest { data, schema } = server.json(body).await?;
     // A pattern can take long on a long text: not on the thread that serves others.
     let verdict = server.readers.run(move |_| Ok(check(&data, &schema))).await?;
     verdict.map(Json)
@@ -52,7 +53,7 @@ struct TableRequest {
 
 /// `POST /table`
 pub(crate) async fn table(State(server): State<Server>, body: Body) -> Result<Json<Figures>, Problem> {
-    let TableRequest { document, table, column } = server.json(body)?;
+    let TableRequest { document, table, column } = server.json(body).await?;
     let outcome = match (document, table) {
         (Some(document), None) => {
             server.read(document, move |parsed| Ok(figures(&parsed.text, column.as_deref()))).await?
@@ -110,12 +111,14 @@ pub(crate) async fn list() -> Json<Value> {
 }
 
 impl Server {
-    fn json<T: DeserializeOwned>(&self, body: Body) -> Result<T, Problem> {
+    async fn json<T: DeserializeOwned + Send + 'static>(&self, body: Body) -> Result<T, Problem> {
         let body = body.map_err(|rejection| match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(self.options.max_body_bytes),
             _ => Problem::bad_request("bad_request", "the request's body ended early"),
         })?;
-        serde_json::from_slice(&body).map_err(|error| Problem::bad_request("bad_arguments", error.to_string()))
+        // A large body takes long to read: not on the thread that serves others.
+        let parsed = spawn_blocking(move || serde_json::from_slice(&body)).await.map_err(|_| Problem::internal())?;
+        parsed.map_err(|error| Problem::bad_request("bad_arguments", error.to_string()))
     }
 
     async fn read<T: Send + 'static>(
@@ -123,10 +126,15 @@ impl Server {
         document: DocumentInput,
         then: impl FnOnce(Parsed) -> Result<T, Unusable> + Send + 'static,
     ) -> Result<T, Problem> {
-        let bytes = document.bytes()?;
-        tracing::debug!(id = %document.id, name = %document.name, bytes = bytes.len(), "reading a document");
         let options = self.options.clone();
-        let claims_pdf = document.claims_pdf();
-        self.readers.run(move |deadline| then(read(&bytes, claims_pdf, &options, deadline)?)).await
+        let outcome = self.readers.run(move |deadline| {
+            let bytes = match document.bytes() {
+                Ok(bytes) => bytes,
+                Err(problem) => return Ok(Err(problem)),
+            };
+            tracing::debug!(id = %document.id, name = %document.name, bytes = bytes.len(), "reading a document");
+            then(read(&bytes, document.claims_pdf(), &options, deadline)?).map(Ok)
+        });
+        outcome.await?
     }
 }
