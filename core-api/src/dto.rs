@@ -15,8 +15,9 @@ pub struct SubmitTask {
     /// The text of the task; a task needs this or documents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
-    /// Ids of stored documents.
+    /// Ids of stored documents, 64 at most; one that is named twice counts once for the work.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 64)]
     pub documents: Vec<DocumentId>,
     /// How urgent it is; `priority` is another name for this field.
     #[serde(default, alias = "priority")]

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream::unfold;
-use store::{Change, Event, EventKind};
+use store::{Change, Event};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use types::TaskId;
@@ -86,7 +86,7 @@ impl Follower {
             if let Some(event) = self.ready.next() {
                 self.seen = event.seq;
                 // A dead letter that was put back has events after its end.
-                self.ended = is_end(event.kind);
+                self.ended = event.kind.is_end();
                 return Some((Ok(as_sse(event)), self));
             }
             let page = match self.state.store.events(self.task, self.seen, PAGE).await {
@@ -120,22 +120,6 @@ impl Follower {
             word = word => word,
             () = closed(state) => false,
         }
-    }
-}
-
-/// Whether nothing follows, unless an operator requeues the task later.
-fn is_end(kind: EventKind) -> bool {
-    match kind {
-        EventKind::Succeeded | EventKind::Failed | EventKind::Cancelled | EventKind::Dead => true,
-        EventKind::Accepted
-        | EventKind::Started
-        | EventKind::Step
-        | EventKind::Retrying
-        | EventKind::Released
-        | EventKind::WorkerLost
-        | EventKind::Due
-        | EventKind::CancelRequested
-        | EventKind::Requeued => false,
     }
 }
 

@@ -109,6 +109,11 @@ impl From<StoreError> for Problem {
                 let detail = "another program holds the server's database (a backup?); nothing was changed: try again";
                 Problem::unavailable("store_busy", detail, 1)
             }
+            StoreError::Disk { .. } => {
+                tracing::error!(%error, "a request was refused");
+                let detail = "the server's disk did not take it; nothing was changed: try again, and have an operator look";
+                Problem::unavailable("disk_failed", detail, 30)
+            }
             StoreError::Closed => Problem::unavailable("stopping", "the process is ending; try again in a moment", 5),
             StoreError::LeaseLost { .. }
             | StoreError::InUse { .. }
@@ -166,6 +171,13 @@ mod tests {
             "store_busy",
             Some(1),
             "another program holds the server's database (a backup?); nothing was changed: try again",
+        );
+        check(
+            StoreError::Disk { path: path(), reason: "disk I/O error".to_owned() },
+            503,
+            "disk_failed",
+            Some(30),
+            "the server's disk did not take it; nothing was changed: try again, and have an operator look",
         );
         check(StoreError::Closed, 503, "stopping", Some(5), "the process is ending; try again in a moment");
         check(

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use store::NewTask;
-use types::{AgentName, Timestamp};
+use types::{AgentName, DocumentId, Timestamp};
 
 use super::outcome::bad_end;
 use super::reject::Body;
@@ -21,6 +21,8 @@ use crate::state::{ApiState, Readiness};
 const MAX_KEY_BYTES: usize = 255;
 /// A year: longer is a slip, and moments far beyond have no RFC 3339.
 const MAX_DEADLINE_SECONDS: u64 = 366 * 24 * 60 * 60;
+/// Each is looked up in the store's one writing transaction, and named in the prompt; the schema says so too.
+const MAX_DOCUMENTS: usize = 64;
 
 /// Submit a task. Answers 202 at once, or with `wait` the ended task: 200 when it succeeded, else a problem with the
 /// task in it. When the wait is over first, 202 with the task as it stands.
@@ -95,12 +97,27 @@ fn new_task(state: &ApiState, request: SubmitTask, idempotency_key: Option<Strin
         agent: request.agent,
         class: request.class,
         input: request.input,
-        documents: request.documents,
+        documents: documents(request.documents)?,
         idempotency_key,
         due_at: request.due_at,
         deadline_at,
         max_retries: request.max_retries,
     })
+}
+
+/// Each once, in the order in which they were named.
+fn documents(named: Vec<DocumentId>) -> Result<Vec<DocumentId>, Problem> {
+    if MAX_DOCUMENTS < named.len() {
+        let detail = format!("the task has {} documents but may have {MAX_DOCUMENTS}; split it", named.len());
+        return Err(Problem::unprocessable("too_many_documents", detail));
+    }
+    let mut documents = Vec::with_capacity(named.len());
+    for id in named {
+        if !documents.contains(&id) {
+            documents.push(id);
+        }
+    }
+    Ok(documents)
 }
 
 fn deadline(seconds: u64) -> Result<Timestamp, Problem> {

@@ -41,6 +41,23 @@ async fn every_wish_of_a_task_is_kept() {
 }
 
 #[tokio::test]
+async fn a_document_that_is_named_twice_is_one_and_more_than_64_are_refused() {
+    let world = world().await;
+    let upload = async |text| world.send(world.request(Method::POST, "/v1/documents").body(text)).await.json();
+    let (one, two) = (upload("one").await["id"].clone(), upload("two").await["id"].clone());
+    let answer = world.post("/v1/tasks", &json!({ "agent": "triage", "documents": [two, one, two] })).await;
+    assert_eq!(answer.json()["documents"], json!([two, one]));
+
+    let answer = world.post("/v1/tasks", &json!({ "agent": "triage", "documents": vec![&one; 64] })).await;
+    assert_eq!(answer.json()["documents"], json!([one]));
+    let answer = world.post("/v1/tasks", &json!({ "agent": "triage", "documents": vec![&one; 65] })).await;
+    answer.assert_problem(422, "too_many_documents");
+    assert_names(&answer.json(), &["65", "64"]);
+    let schema = world.get("/openapi.json").await.json();
+    assert_eq!(schema["components"]["schemas"]["SubmitTask"]["properties"]["documents"]["maxItems"], 64);
+}
+
+#[tokio::test]
 async fn priority_is_another_name_for_class() {
     let world = world().await;
     let answer = world.post("/v1/tasks", &json!({ "agent": "summary", "input": "x", "priority": "interactive" })).await;
