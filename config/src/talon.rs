@@ -108,7 +108,7 @@ pub struct InferenceConfig {
     /// The longest that one generation may take.
     #[serde(serialize_with = "crate::seconds::serialize")]
     pub request_timeout: Duration,
-    /// Room for keys and values, in tokens of all sessions together.
+    /// Bound on keys and values, in tokens of all sessions together; allocated as used.
     pub kv_cache_tokens: usize,
     /// Requests that may wait for admission; more are refused as overloaded.
     pub max_waiting: usize,

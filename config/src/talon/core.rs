@@ -39,7 +39,7 @@ fn inference(fields: &mut Fields<'_, '_>) -> Option<InferenceConfig> {
         ),
         kv_cache_tokens: fields.or(
             "kv_cache_tokens",
-            "room for keys and values, in tokens of all sessions together; reserved at the start",
+            "bound on the keys and values of all sessions together, in tokens; allocated as used",
             whole(256..=16_777_216),
             default.kv_cache_tokens,
         ),

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::lines;
 
-/// The keys of the first published format (A13–A16), and no other.
+/// The keys of the first published format, and no other.
 const OLDEST: &str = "\
 agent:
   name: document-summarizer
