@@ -24,7 +24,7 @@ pub struct Agent {
     pub tools: Vec<BoundTool>,
     /// Tokens its sessions may hold, and which limit decides.
     pub context: EffectiveContext,
-    definitions: Vec<ToolDefinition>,
+    definitions: Arc<[ToolDefinition]>,
 }
 
 /// Why an agent cannot work here.
@@ -77,7 +77,7 @@ impl Agent {
     }
 
     /// Every tool as the model is told of it.
-    pub fn definitions(&self) -> &[ToolDefinition] {
+    pub fn definitions(&self) -> &Arc<[ToolDefinition]> {
         &self.definitions
     }
 

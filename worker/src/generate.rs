@@ -1,7 +1,11 @@
 //! The seam to a model: what an agent needs of it, in the process or beyond it.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use inference::{ChatModel, ChatReply, ChatRequest, Message, ReplyError, ToolDefinition};
+
+use crate::blocking::blocking;
 
 /// A model that takes conversations and gives replies.
 #[async_trait]
@@ -9,8 +13,8 @@ pub trait Generate: Send + Sync {
     /// Tokens the model can hold: prompt and reply together.
     fn context_tokens(&self) -> usize;
 
-    /// Tokens of the rendered conversation.
-    fn count_tokens(&self, messages: &[Message], tools: &[ToolDefinition]) -> usize;
+    /// Tokens of the rendered conversation. Owned, so that they can be counted where that holds nobody up.
+    async fn count_tokens(&self, messages: Vec<Message>, tools: Arc<[ToolDefinition]>) -> usize;
 
     /// One turn. Dropping the future gives the reply up and frees what it held.
     async fn reply(&self, request: ChatRequest) -> Result<ChatReply, ReplyError>;
@@ -22,8 +26,9 @@ impl Generate for ChatModel {
         self.info().context_len
     }
 
-    fn count_tokens(&self, messages: &[Message], tools: &[ToolDefinition]) -> usize {
-        ChatModel::count_tokens(self, messages, tools)
+    async fn count_tokens(&self, messages: Vec<Message>, tools: Arc<[ToolDefinition]>) -> usize {
+        let model = self.clone();
+        blocking(move || ChatModel::count_tokens(&model, &messages, &tools)).await
     }
 
     async fn reply(&self, request: ChatRequest) -> Result<ChatReply, ReplyError> {

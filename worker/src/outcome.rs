@@ -23,8 +23,11 @@ pub(crate) enum Interruption {
     },
     /// An operator has to mend something first: the task becomes a dead letter.
     Bury(Failure),
-    /// Nothing is wrong with the task: this process is stopping.
-    Release,
+    /// Nothing is wrong with the task: this process is stopping, or did not do its part. No failure is counted.
+    Release {
+        /// For the log.
+        because: String,
+    },
     /// Somebody cancelled the task.
     Cancelled,
     /// The lease is lost: whoever holds it now ends the task.
@@ -35,6 +38,11 @@ impl Interruption {
     /// A definite negative end.
     pub(crate) fn fail(reason: StopReason, message: impl Into<String>) -> Self {
         Interruption::Fail(Failure::new(reason, message))
+    }
+
+    /// The task's turn comes again.
+    pub(crate) fn release(because: impl Into<String>) -> Self {
+        Interruption::Release { because: because.into() }
     }
 
     fn retry(reason: StopReason, message: impl Into<String>) -> Self {
@@ -52,12 +60,10 @@ impl From<ReplyError> for Interruption {
                 format!("{message} (guardrails.max_output_tokens of the agent sets the limit)"),
             ),
             ReplyError::BadSchema(_) => Interruption::Bury(Failure::new(StopReason::ModelError, message)),
-            ReplyError::Overloaded { .. } | ReplyError::Failed(_) => {
-                Interruption::retry(StopReason::ModelError, message)
-            }
+            ReplyError::Failed(_) => Interruption::retry(StopReason::ModelError, message),
             // The task's own deadline is watched by the worker; this one is `inference.request_timeout`.
             ReplyError::Deadline { .. } => Interruption::retry(StopReason::ModelError, message),
-            ReplyError::Stopped => Interruption::Release,
+            ReplyError::Overloaded { .. } | ReplyError::Stopped => Interruption::release(message),
         }
     }
 }
@@ -73,25 +79,27 @@ impl From<ToolError> for Interruption {
             ToolError::Denied { .. } => Interruption::fail(StopReason::GuardrailDenied, message),
             ToolError::TooLarge { .. } => Interruption::fail(StopReason::ToolError, message),
             ToolError::Misconfigured { .. } => Interruption::Bury(Failure::new(StopReason::ToolError, message)),
+            ToolError::Store { .. } => Interruption::release(message),
             ToolError::Deadline { .. } => Interruption::fail(StopReason::Timeout, message),
         }
     }
 }
 
-/// A step or a document could not be written or read.
+/// A step could not be written. The store's faults are never the task's.
 impl From<StoreError> for Interruption {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::LeaseLost { .. } => Interruption::Lost,
-            StoreError::Closed => Interruption::Release,
-            StoreError::DiskFull { .. }
+            StoreError::Closed
+            | StoreError::DiskFull { .. }
             | StoreError::Busy { .. }
+            | StoreError::Disk { .. }
             | StoreError::InUse { .. }
             | StoreError::NotWritable { .. }
             | StoreError::NewerSchema { .. }
             | StoreError::NotADatabase { .. }
             | StoreError::Damaged { .. }
-            | StoreError::Database { .. } => Interruption::retry(StopReason::Internal, error.to_string()),
+            | StoreError::Database { .. } => Interruption::release(error.to_string()),
         }
     }
 }
@@ -106,7 +114,7 @@ mod tests {
             Interruption::Fail(failure) => format!("fail {}", failure.reason),
             Interruption::Retry { failure, .. } => format!("retry {}", failure.reason),
             Interruption::Bury(failure) => format!("bury {}", failure.reason),
-            Interruption::Release => "release".to_owned(),
+            Interruption::Release { .. } => "release".to_owned(),
             Interruption::Cancelled => "cancelled".to_owned(),
             Interruption::Lost => "lost".to_owned(),
         };
@@ -122,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_passing_fault_is_retried_and_the_wait_asked_for_is_kept() {
-        check(ReplyError::Overloaded { waiting: 9 }.into(), "retry model_error");
+        check(ReplyError::Failed("a step failed".into()).into(), "retry model_error");
         let wait = Some(Duration::from_secs(7));
         let busy =
             ToolError::Retryable { tool: "t".into(), endpoint: "e".into(), detail: "429".into(), retry_after: wait };
@@ -134,6 +142,28 @@ mod tests {
     fn what_an_operator_must_mend_becomes_a_dead_letter() {
         let wrong = ToolError::Misconfigured { tool: "t".into(), endpoint: "e".into(), detail: "404".into() };
         check(wrong.into(), "bury tool_error");
+    }
+
+    #[test]
+    fn what_this_process_did_not_do_costs_the_task_nothing() {
+        check(ReplyError::Overloaded { waiting: 9 }.into(), "release");
+        check(ToolError::Store { tool: "t".into(), detail: "d".into() }.into(), "release");
+        let (path, reason) = (std::path::PathBuf::new, String::new);
+        for fault in [
+            StoreError::DiskFull { path: path() },
+            StoreError::Busy { path: path() },
+            StoreError::Disk { path: path(), reason: reason() },
+            StoreError::NotWritable { path: path(), reason: reason() },
+            StoreError::Damaged { path: path(), reason: reason() },
+        ] {
+            check(fault.into(), "release");
+        }
+    }
+
+    #[test]
+    fn a_lost_lease_is_somebody_elses_to_end() {
+        let (task, attempt) = (types::TaskId::new(), types::AttemptNumber(1));
+        check(StoreError::LeaseLost { task, attempt }.into(), "lost");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The messages of one task on top of its session, and how room is made among them.
 
-use inference::{Message, ToolDefinition};
+use inference::Message;
 use serde_json::Value;
 use types::DocumentId;
 
@@ -39,16 +39,20 @@ impl<'a> Conversation<'a> {
 
     /// Brings the conversation below the session's threshold if it can: earlier tasks are forgotten first, then this
     /// task's tool results but the last, the oldest first. Returns the tokens it has then.
-    pub(super) fn make_room(&mut self, tools: &[ToolDefinition]) -> usize {
+    pub(super) async fn make_room(&mut self) -> usize {
         let threshold = self.session.limits().token_threshold();
-        let mut tokens = self.agent.model.count_tokens(&self.messages(), tools);
+        let mut tokens = self.count_tokens().await;
         if tokens > threshold && self.session.prune() {
-            tokens = self.agent.model.count_tokens(&self.messages(), tools);
+            tokens = self.count_tokens().await;
         }
         while tokens > threshold && elide_oldest_result(&mut self.exchange) {
-            tokens = self.agent.model.count_tokens(&self.messages(), tools);
+            tokens = self.count_tokens().await;
         }
         tokens
+    }
+
+    async fn count_tokens(&self) -> usize {
+        self.agent.model.count_tokens(self.messages(), self.agent.definitions().clone()).await
     }
 
     /// This task's messages, for the session to keep.

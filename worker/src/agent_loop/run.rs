@@ -61,7 +61,7 @@ impl Run<'_> {
         let mut conversation = Conversation::new(self.agent, session, task.input.as_deref(), &task.documents);
         let mut progress = Progress::default();
         loop {
-            let tokens = conversation.make_room(self.agent.definitions());
+            let tokens = conversation.make_room().await;
             self.metrics.session_holds(&self.agent.spec.name, self.lease.worker().slot, tokens);
             self.check_room(tokens)?;
             let tool_choice = progress.tool_choice(&limits);

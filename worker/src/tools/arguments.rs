@@ -10,6 +10,7 @@ use types::DocumentId;
 
 use super::documents::{Document, DocumentError, DocumentSource};
 use super::schema::is_document;
+use crate::blocking::blocking;
 
 /// Why the body cannot be made.
 #[derive(Debug)]
@@ -76,5 +77,6 @@ async fn document(value: &Value, place: String, documents: &dyn DocumentSource) 
         return Err(BodyError::NotGranted(id));
     }
     let Document { id, name, media_type, bytes } = documents.load(&id).await.map_err(BodyError::Document)?;
-    Ok(json!({"id": id, "name": name, "media_type": media_type, "content_base64": STANDARD.encode(bytes)}))
+    let content = blocking(move || STANDARD.encode(bytes)).await;
+    Ok(json!({"id": id, "name": name, "media_type": media_type, "content_base64": content}))
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
-use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode, Url};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
@@ -16,6 +16,7 @@ use super::bound::BoundTool;
 use super::documents::{DocumentError, DocumentSource};
 use super::error::{Denial, ToolError};
 use super::resolver::{CheckedResolver, Lookup, check_all, system_lookup};
+use crate::blocking::blocking;
 
 /// The largest answer that is taken, in bytes.
 const MAX_ANSWER: usize = 1 << 20;
@@ -135,7 +136,9 @@ impl Call<'_> {
             .await
             .map_err(|error| self.without_body(error))?;
         let client = egress.client(url).map_err(|detail| self.misconfigured(detail))?;
-        let response = client.post(url.clone()).json(&body).send().await.map_err(|error| self.unsent(&error))?;
+        let json = blocking(move || body.to_string()).await;
+        let request = client.post(url.clone()).header(CONTENT_TYPE, "application/json").body(json);
+        let response = request.send().await.map_err(|error| self.unsent(&error))?;
         if response.status().is_success() { self.output(response).await } else { Err(self.refused(response).await) }
     }
 
@@ -205,7 +208,9 @@ impl Call<'_> {
             }
             BodyError::NotGranted(id) => self.denied(Denial::NotGranted(id)),
             BodyError::Document(error @ DocumentError::Gone(_)) => unusable("document_gone", error.to_string()),
-            BodyError::Document(error @ DocumentError::Store { .. }) => self.retryable(reason(&error), None),
+            BodyError::Document(error @ DocumentError::Store { .. }) => {
+                ToolError::Store { tool: self.name(), detail: reason(&error) }
+            }
         }
     }
 

@@ -32,7 +32,7 @@ pub enum DocumentError {
     /// It was erased after the task was accepted: the task cannot be done.
     #[error("document {0} is no longer stored")]
     Gone(DocumentId),
-    /// The store did not answer: worth another try.
+    /// The store did not answer, which is not the task's fault.
     #[error("document {id} could not be read from the store")]
     Store {
         /// The document.

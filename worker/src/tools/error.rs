@@ -21,7 +21,7 @@ pub enum ToolError {
         /// One line for the model and for people.
         detail: String,
     },
-    /// The tool, the network or the store is at fault for now: another attempt may succeed.
+    /// The tool or the network is at fault for now: another attempt may succeed.
     #[error("{tool} at {endpoint} failed and may be tried again: {detail}")]
     Retryable {
         /// The tool's name.
@@ -32,6 +32,14 @@ pub enum ToolError {
         detail: String,
         /// How long the tool asked to be left alone.
         retry_after: Option<Duration>,
+    },
+    /// A document for the call could not be read: this process is at fault and not the tool, which was not called.
+    #[error("{tool} was not called: {detail}")]
+    Store {
+        /// The tool's name.
+        tool: String,
+        /// Which document, and what the store said.
+        detail: String,
     },
     /// A guardrail forbids the call; it was not made, or its answer was not followed.
     #[error("{tool} at {endpoint} is denied: {reason}")]

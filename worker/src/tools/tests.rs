@@ -91,7 +91,7 @@ async fn only_the_tasks_documents_are_sent() {
     let error = call(json!(id(1)), &Documents::erased(1)).await;
     assert!(matches!(&error, ToolError::Unusable { code, .. } if code == "document_gone"), "{error}");
     let error = call(json!(id(1)), &Documents::unreachable(1)).await;
-    assert!(matches!(error, ToolError::Retryable { .. }), "{error}");
+    assert!(matches!(error, ToolError::Store { .. }), "{error}");
     check_message(&error, "disk on fire");
     assert_eq!(server.calls(), 0);
 }

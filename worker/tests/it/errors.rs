@@ -142,13 +142,22 @@ async fn a_task_for_an_agent_that_is_not_installed_becomes_a_dead_letter_that_sa
 }
 
 #[tokio::test]
-async fn a_model_that_is_overloaded_or_failed_is_asked_again() {
-    let failures = [ReplyError::Overloaded { waiting: 9 }, ReplyError::Failed("a step failed".to_owned())];
+async fn a_model_that_failed_is_asked_again() {
+    let failures = ["a step failed", "another step failed"].map(|why| ReplyError::Failed(why.to_owned()));
     let model = Arc::new(Scripted::new(failures.map(Turn::Fail)));
     let world = Setup::new(talker(), &model).start().await;
     let ended = world.run(task("Hello")).await;
     assert_ended(&ended, TaskState::Succeeded, StopReason::Completed);
     assert_eq!((ended.failures, ended.attempt.0), (2, 3));
+}
+
+#[tokio::test]
+async fn an_overloaded_engine_costs_the_task_no_retry() {
+    let model = Arc::new(Scripted::new([Turn::Fail(ReplyError::Overloaded { waiting: 9 })]));
+    let world = Setup::new(talker(), &model).start().await;
+    let ended = world.run(store::NewTask { max_retries: Some(0), ..task("Hello") }).await;
+    assert_ended(&ended, TaskState::Succeeded, StopReason::Completed);
+    assert_eq!((ended.failures, ended.attempt.0), (0, 2));
     let errors: Vec<_> = world.steps(ended.id).await.into_iter().map(|step| step.summary).collect();
     assert_eq!(errors[0], json!({"error": "the engine is overloaded (9 requests wait); try again later"}));
 }

@@ -99,19 +99,24 @@ impl Drop for Generating<'_> {
     }
 }
 
+/// A character is a token.
+fn length_of(messages: &[Message]) -> usize {
+    messages.iter().map(text_of).map(|text| text.chars().count()).sum()
+}
+
 #[async_trait]
 impl Generate for Scripted {
     fn context_tokens(&self) -> usize {
         self.context_tokens
     }
 
-    fn count_tokens(&self, messages: &[Message], _: &[ToolDefinition]) -> usize {
-        messages.iter().map(text_of).map(|text| text.chars().count()).sum()
+    async fn count_tokens(&self, messages: Vec<Message>, _: Arc<[ToolDefinition]>) -> usize {
+        length_of(&messages)
     }
 
     async fn reply(&self, request: ChatRequest) -> Result<ChatReply, ReplyError> {
         let turn = self.turns.lock().unwrap().pop_front().unwrap_or_else(|| self.rest.clone());
-        let prompt_tokens = self.count_tokens(&request.messages, &request.tools);
+        let prompt_tokens = length_of(&request.messages);
         let (room, deadline) = (request.params.max_new_tokens(), request.deadline.unwrap());
         self.requests.lock().unwrap().push(request);
         self.generating.send_modify(|number| *number += 1);

@@ -68,8 +68,8 @@ async fn an_answer_that_is_no_json_is_the_models_failure_and_tried_again() {
 
 #[tokio::test]
 async fn executions_are_counted_by_how_they_ended_and_timed() {
-    let overloaded = crate::model::Turn::Fail(inference::ReplyError::Overloaded { waiting: 9 });
-    let model = Arc::new(Scripted::new([overloaded]));
+    let failed = crate::model::Turn::Fail(inference::ReplyError::Failed("a step failed".to_owned()));
+    let model = Arc::new(Scripted::new([failed]));
     let world = Setup::new(talker(), &model).start().await;
     world.run(task("Hello")).await;
     world.metric_is(r#"openclaw_agent_tasks_total{agent="helper",status="succeeded"}"#, 1.0).await;
