@@ -83,7 +83,7 @@ impl Server {
 
         let mut doors = Vec::new();
         if config.server.embedded_toolserver {
-            let (tools, at) = start_toolserver(&alarm).await?;
+            let (tools, at) = start_toolserver(&config, &alarm).await?;
             doors.push(tools);
             point_at(&mut specs, at);
         }
@@ -190,10 +190,11 @@ async fn open_store(config: &TalonConfig, metrics: StoreMetrics) -> Result<Arc<d
     Ok(Arc::new(store))
 }
 
-async fn start_toolserver(alarm: &CancellationToken) -> Result<(Service, SocketAddr), Failure> {
+async fn start_toolserver(config: &TalonConfig, alarm: &CancellationToken) -> Result<(Service, SocketAddr), Failure> {
+    let options = toolserver::Options::for_documents(config.server.max_document_bytes);
     let (listener, at) = bind(SocketAddr::from(([127, 0, 0, 1], 0)), "server.embedded_toolserver").await?;
     let service = Service::start("tool server", alarm, |stop| async move {
-        let served = toolserver::serve(listener, toolserver::Options::default(), stop.cancelled_owned()).await;
+        let served = toolserver::serve(listener, options, stop.cancelled_owned()).await;
         if let Err(error) = served {
             tracing::error!(%error, "the embedded tool server ended");
         }
