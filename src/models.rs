@@ -1,4 +1,4 @@
-//! Loads every model that `talon.yml` names, each with an engine of its own, and watches that the engines move.
+//! Loads every model that `talon.yml` names, each with an engine of its own, and watches that the engines live and move.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use config::{ModelSource, ModelSpec, TalonConfig};
 use core_api::Health;
-use inference::{ChatModel, EngineConfig, EngineMetrics, Model};
-use tracing::info;
+use inference::{ChatModel, EngineConfig, EngineHandle, EngineMetrics, Model};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
 
 use crate::bundled;
 use crate::failure::{Failure, with_causes};
 use crate::metrics::{Metrics, declared_twice};
+use crate::service::Service;
 
 /// An engine that has not come round its loop for this long stands still.
 const STALLED: Duration = Duration::from_secs(30);
@@ -48,6 +50,20 @@ async fn load_one(config: &TalonConfig, spec: &ModelSpec, metrics: &Metrics) -> 
     ChatModel::start(model, engine, metrics).map_err(|error| Failure::usage(with_causes(&error)).about(&about))
 }
 
+/// The engines as parts of the process: stopped with it, and missed when they end before.
+pub(crate) fn keep(engines: &Engines, alarm: &CancellationToken) -> Vec<Service> {
+    engines.iter().map(|(name, engine)| keep_one(name.clone(), engine.handle().clone(), alarm)).collect()
+}
+
+fn keep_one(model: String, engine: EngineHandle, alarm: &CancellationToken) -> Service {
+    Service::start("engine", alarm, |stop| async move {
+        tokio::select! {
+            () = stop.cancelled() => engine.stop().await,
+            () = engine.ended() => error!(%model, "the engine ended by itself"),
+        }
+    })
+}
+
 /// Progress as liveness: an engine that stands still is said to be.
 pub(crate) fn health(engines: &Engines) -> Health {
     let engines = engines.clone();
@@ -61,4 +77,72 @@ pub(crate) fn health(engines: &Engines) -> Health {
             )),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use inference::backend::{Backend, BackendError, BackendMemory, Logits, ModelInput, SlotId};
+    use inference::{Event, GenerateRequest, SamplingParams, TokenId};
+    use types::TaskClass;
+
+    use super::*;
+
+    /// Always says the same, and cannot give up a sequence.
+    struct Brittle;
+
+    impl Backend for Brittle {
+        fn forward(&mut self, input: &ModelInput) -> Result<Logits, BackendError> {
+            let rows = input.spans.iter().filter(|span| span.logits).count();
+            Ok(Logits { values: vec![0.0; rows], vocab_size: 1 })
+        }
+
+        fn free(&mut self, _: SlotId) {
+            panic!("as the test wants");
+        }
+
+        fn vocab_size(&self) -> usize {
+            1
+        }
+
+        fn context_len(&self) -> usize {
+            100_000
+        }
+
+        fn kv_bytes_per_token(&self) -> u64 {
+            0
+        }
+
+        fn memory(&self) -> BackendMemory {
+            BackendMemory::default()
+        }
+    }
+
+    fn engine() -> EngineHandle {
+        let metrics = EngineMetrics::register(&prometheus::Registry::new()).unwrap();
+        inference::engine::start(Brittle, EngineConfig { max_kv_tokens: 100_000, ..EngineConfig::default() }, metrics)
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_dies_raises_the_alarm() {
+        let (engine, alarm) = (engine(), CancellationToken::new());
+        let _kept = keep_one("brittle".to_owned(), engine.clone(), &alarm);
+        let (params, class) = (SamplingParams::greedy(90_000), TaskClass::Normal);
+        let request = GenerateRequest { prompt: vec![TokenId(0)], params, grammar: None, class, deadline: None };
+        let mut generation = engine.generate(request).unwrap();
+        assert_eq!(generation.next().await, Some(Event::Token(TokenId(0))));
+        // The engine frees the slot of a sequence that nobody reads.
+        drop(generation);
+        alarm.cancelled().await;
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_is_stopped_raises_no_alarm() {
+        let (engine, alarm) = (engine(), CancellationToken::new());
+        keep_one("idle".to_owned(), engine.clone(), &alarm).stop(Duration::from_secs(60)).await;
+        engine.ended().await;
+        assert!(!alarm.is_cancelled());
+    }
 }

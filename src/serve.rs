@@ -58,7 +58,7 @@ pub(crate) struct Server {
     address: SocketAddr,
     readiness: watch::Sender<Readiness>,
     alarm: CancellationToken,
-    engines: Engines,
+    engines: Vec<Service>,
     store: Arc<dyn Store>,
     queue: Arc<dyn Queue>,
     pool: Service,
@@ -88,8 +88,9 @@ impl Server {
             point_at(&mut specs, at);
         }
 
-        let engines = models::load(&config, &metrics).await?;
-        let agents = bind_agents(specs, &engines)?;
+        let models = models::load(&config, &metrics).await?;
+        let engines = models::keep(&models, &alarm);
+        let agents = bind_agents(specs, &models)?;
         let leases = Leases::new(store.clone(), config.lease.timeout);
         let relay = Relay::new(store.clone(), queue.clone(), RelaySettings::default());
         let upkeep = vec![
@@ -106,7 +107,7 @@ impl Server {
             metrics: metrics.gather(),
             store_metrics,
             readiness: ready,
-            health: models::health(&engines),
+            health: models::health(&models),
             settings: Arc::new(api_settings(&config)?),
         };
         let place = Arc::new(Workplace {
@@ -120,7 +121,7 @@ impl Server {
         });
         let manager = PoolManager::new(place, ProcessId::new(), pool_limits(&config));
         let pool = Service::start("pool", &alarm, |stop| manager.run(stop, grace));
-        let router = core_api::router_beside(state, inference_server::router(engines.clone()));
+        let router = core_api::router_beside(state, inference_server::router(models, config.inference.request_timeout));
         doors.push(Service::start("REST", &alarm, |stop| async move {
             if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await {
                 tracing::error!(%error, "the REST interface ended");
@@ -155,9 +156,9 @@ impl Server {
             service.stop(PATIENCE).await;
         }
         self.queue.close().await;
-        for engine in self.engines.values() {
+        for engine in self.engines {
             // One that stands still ends with the process.
-            let _ = tokio::time::timeout(PATIENCE, engine.handle().stop()).await;
+            engine.stop(PATIENCE).await;
         }
         // Ends the streams of those who wait for changes, so that the doors can close.
         self.store.close().await;

@@ -11,7 +11,7 @@ mod schema;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -28,16 +28,21 @@ use request::CompletionRequest;
 /// The largest body: more text than any context holds.
 const MAX_BODY_BYTES: usize = 8 << 20;
 
-type Models = Arc<BTreeMap<String, ChatModel>>;
+type Served = Arc<Serving>;
 
-/// `GET /v1/models` and `POST /v1/chat/completions` for models by name. Has no fallback, so that it can be merged into
-/// a larger router.
-pub fn router(models: BTreeMap<String, ChatModel>) -> Router {
+struct Serving {
+    models: BTreeMap<String, ChatModel>,
+    request_timeout: Duration,
+}
+
+/// `GET /v1/models` and `POST /v1/chat/completions` for models by name; a completion is given up after
+/// `request_timeout`. Has no fallback, so that it can be merged into a larger router.
+pub fn router(models: BTreeMap<String, ChatModel>, request_timeout: Duration) -> Router {
     Router::new()
         .route("/v1/models", get(list))
         .route("/v1/chat/completions", post(complete))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(Arc::new(models))
+        .with_state(Arc::new(Serving { models, request_timeout }))
 }
 
 #[derive(Serialize)]
@@ -56,7 +61,7 @@ struct ModelEntry {
     max_model_len: usize,
 }
 
-async fn list(State(models): State<Models>) -> Json<ModelList> {
+async fn list(State(served): State<Served>) -> Json<ModelList> {
     let entry = |(id, model): (&String, &ChatModel)| ModelEntry {
         id: id.clone(),
         object: "model",
@@ -65,18 +70,20 @@ async fn list(State(models): State<Models>) -> Json<ModelList> {
         owned_by: "talon",
         max_model_len: model.info().context_len,
     };
-    Json(ModelList { object: "list", data: models.iter().map(entry).collect() })
+    Json(ModelList { object: "list", data: served.models.iter().map(entry).collect() })
 }
 
 /// A caller who goes away drops this future, and with it the sequence.
 async fn complete(
-    State(models): State<Models>,
+    State(served): State<Served>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Completion>, Refusal> {
+    // A timeout beyond the clock's end is none.
+    let deadline = Instant::now().checked_add(served.request_timeout);
     let request = CompletionRequest::read(&body?)?;
     let name = request.model.clone();
-    let model = models.get(&name).ok_or_else(|| Refusal::unknown_model(&name, models.keys()))?;
-    let reply = model.reply(request.into_chat(model.info())?).await?;
+    let model = served.models.get(&name).ok_or_else(|| Refusal::unknown_model(&name, served.models.keys()))?;
+    let reply = model.reply(request.into_chat(deadline)?).await?;
     Ok(Json(Completion::new(name, reply, seconds_since_1970())))
 }
 

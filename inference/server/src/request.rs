@@ -1,12 +1,17 @@
 //! `POST /v1/chat/completions`, the way in.
 
-use inference::{ChatRequest, ModelInfo, SamplingOptions, SamplingParams, ToolDefinition};
+use std::time::Instant;
+
+use inference::{ChatRequest, SamplingOptions, SamplingParams, ToolDefinition};
 use serde::Deserialize;
 use types::TaskClass;
 
 use crate::message::{WireMessage, conversation};
 use crate::refusal::Refusal;
 use crate::schema::{Choice, ResponseFormat, Tool};
+
+/// Tokens of an answer when the request does not say: a model that does not come to an end holds its place no longer.
+const DEFAULT_MAX_TOKENS: usize = 1024;
 
 /// What is understood of OpenAI's request; anything else is refused by name, since leaving it out could change the answer.
 #[derive(Deserialize)]
@@ -49,8 +54,9 @@ impl CompletionRequest {
         Ok(request)
     }
 
-    /// The turn to ask of the model. OpenAI's defaults: temperature 1, another seed each time, answers of any length.
-    pub(crate) fn into_chat(self, info: &ModelInfo) -> Result<ChatRequest, Refusal> {
+    /// The turn to ask of the model. OpenAI's defaults: temperature 1 and another seed each time. The context ends an
+    /// answer in any case.
+    pub(crate) fn into_chat(self, deadline: Option<Instant>) -> Result<ChatRequest, Refusal> {
         if self.stream {
             let message = "stream is not supported yet; leave it out or send false";
             return Err(Refusal::invalid("stream", "unsupported_value", message));
@@ -60,7 +66,7 @@ impl CompletionRequest {
             temperature: self.temperature.unwrap_or(1.0),
             top_p: self.top_p.unwrap_or(1.0),
             seed: self.seed.map_or_else(rand::random, i64::cast_unsigned),
-            max_new_tokens: self.max_tokens.unwrap_or(info.context_len),
+            max_new_tokens: self.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
             stop_ids: Vec::new(),
         });
         Ok(ChatRequest {
@@ -71,7 +77,7 @@ impl CompletionRequest {
             answer_schema: self.response_format.map(ResponseFormat::into_schema).transpose()?.flatten(),
             params: params.map_err(unusable)?,
             class: TaskClass::Normal,
-            deadline: None,
+            deadline,
         })
     }
 }
@@ -82,5 +88,25 @@ fn unusable(error: inference::InvalidParams) -> Refusal {
         Temperature(_) => Refusal::invalid("temperature", "invalid_value", error.to_string()),
         TopP(_) => Refusal::invalid("top_p", "invalid_value", error.to_string()),
         NoTokens => Refusal::invalid("max_tokens", "invalid_value", "max_tokens is 0 but must be at least 1"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(max_tokens: &str, expected: usize) {
+        let body = format!(r#"{{"model": "m", "messages": [{{"role": "user", "content": "x"}}]{max_tokens}}}"#);
+        let Ok(request) = CompletionRequest::read(body.as_bytes()) else { panic!("{body} is refused") };
+        let Ok(chat) = request.into_chat(None) else { panic!("{body} is refused") };
+        assert_eq!(chat.params.max_new_tokens(), expected);
+    }
+
+    #[test]
+    fn an_answer_has_a_limit_even_if_the_request_has_none() {
+        check("", DEFAULT_MAX_TOKENS);
+        check(r#", "max_tokens": null"#, DEFAULT_MAX_TOKENS);
+        check(r#", "max_tokens": 5000"#, 5000);
     }
 }

@@ -32,6 +32,14 @@ async fn a_reply_that_does_not_end_in_time_says_so() {
 }
 
 #[tokio::test]
+async fn a_reply_that_takes_too_long_is_given_up() {
+    let world = World::with_timeout(EngineConfig::default(), Duration::from_millis(20)).await;
+    let (status, error) = world.refuse(&endless()).await;
+    assert_eq!((status, &error["code"]), (504, &json!("deadline_passed")), "{error}");
+    assert_eq!(world.ended("deadline"), 1.0);
+}
+
+#[tokio::test]
 async fn a_full_engine_says_when_to_come_back() {
     let world = World::new(EngineConfig { max_num_seqs: 1, max_waiting: 1, ..EngineConfig::default() }).await;
     let body = endless();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -22,13 +23,20 @@ pub(crate) async fn world() -> World {
     World::new(EngineConfig::default()).await
 }
 
+/// Longer than any test.
+const NO_TIMEOUT: Duration = Duration::from_secs(3600);
+
 impl World {
     pub(crate) async fn new(config: EngineConfig) -> World {
+        World::with_timeout(config, NO_TIMEOUT).await
+    }
+
+    pub(crate) async fn with_timeout(config: EngineConfig, request_timeout: Duration) -> World {
         let metrics = Registry::new();
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/pocket/pocket.gguf");
         let model = ChatModel::start(Model::load(path).unwrap(), config, EngineMetrics::register(&metrics).unwrap());
         let model = model.unwrap();
-        let routes = inference_server::router(BTreeMap::from([("pocket".to_owned(), model.clone())]));
+        let routes = inference_server::router(BTreeMap::from([("pocket".to_owned(), model.clone())]), request_timeout);
         let router = Router::new().fallback(|| async { StatusCode::IM_A_TEAPOT }).merge(routes);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -105,6 +113,7 @@ pub(crate) fn endless() -> Value {
         "model": "pocket",
         "messages": [{ "role": "user", "content": "Count." }],
         "response_format": { "type": "json_schema", "json_schema": { "name": "numbers", "schema": schema } },
+        "max_tokens": 5000,
     })
 }
 
