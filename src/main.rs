@@ -8,6 +8,7 @@ mod client;
 mod completions;
 mod configuration;
 mod demo;
+mod door;
 mod enqueue;
 mod eval;
 mod expected;

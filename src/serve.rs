@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use config::{AgentSpec, Exposed, TalonConfig};
 use core_api::{ApiSettings, ApiState, Readiness};
+use reqwest::Url;
 use store::{Leases, Relay, RelaySettings, SqliteSettings, SqliteStore, Store, StoreMetrics};
 use task_queue::{MemoryQueue, MemoryQueueSettings, Queue};
 use tokio::net::TcpListener;
@@ -17,6 +18,7 @@ use types::{AgentName, ProcessId, StopReason, TeamName};
 use worker::{Agent, Agents, Generate, PoolLimits, PoolManager, ToolClient, WorkerMetrics, WorkerSettings, Workplace};
 
 use crate::cli::ServeArgs;
+use crate::door::Door;
 use crate::failure::{Failure, with_causes};
 use crate::metrics::{Metrics, declared_twice};
 use crate::models::{self, Engines};
@@ -33,6 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const COOL_DOWN: Duration = Duration::from_secs(2);
 /// The name by which agents' files know the reference tools; the embedded tool server answers to it.
 const TOOLSERVER_HOST: &str = "toolserver";
+const TOOLSERVER_PORT: u16 = 9001;
 
 pub(crate) async fn run(arguments: ServeArgs) -> Result<(), Failure> {
     let mut config = configuration::load(arguments.config.as_deref())?;
@@ -75,6 +78,7 @@ impl Server {
         // Bound first: a port in use is known at once, not after minutes of loading.
         let (listener, address) = bind(config.server.listen, "--listen or server.listen").await?;
         let alarm = CancellationToken::new();
+        let door = Door::open(listener, address, &alarm);
         let metrics = Metrics::new();
 
         let store_metrics = StoreMetrics::new(metrics.process()).map_err(declared_twice)?;
@@ -122,12 +126,8 @@ impl Server {
         let manager = PoolManager::new(place, ProcessId::new(), pool_limits(&config));
         let pool = Service::start("pool", &alarm, |stop| manager.run(stop, grace));
         let router = core_api::router_beside(state, inference_server::router(models, config.inference.request_timeout));
-        doors.push(Service::start("REST", &alarm, |stop| async move {
-            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await {
-                tracing::error!(%error, "the REST interface ended");
-            }
-        }));
         readiness.send_replace(Readiness::Ready);
+        doors.push(door.lead_to(router));
         info!(%address, "ready");
         Ok(Server { address, readiness, alarm, engines, store, queue, pool, grace, upkeep, doors })
     }
@@ -206,12 +206,23 @@ async fn start_toolserver(config: &TalonConfig, alarm: &CancellationToken) -> Re
 
 /// Agents' files keep the address of the reference tools; where they are embedded, that name leads here.
 fn point_at(specs: &mut [AgentSpec], toolserver: SocketAddr) {
-    let known_as = format!("http://{TOOLSERVER_HOST}:9001");
     for tool in specs.iter_mut().flat_map(|spec| &mut spec.tools) {
-        if let Some(path) = tool.endpoint.strip_prefix(&known_as) {
-            tool.endpoint = format!("http://{toolserver}{path}");
+        if let Some(embedded) = embedded(&tool.endpoint, toolserver) {
+            tool.endpoint = embedded;
         }
     }
+}
+
+/// The same endpoint at `toolserver`, if it is one of the reference tools.
+fn embedded(endpoint: &str, toolserver: SocketAddr) -> Option<String> {
+    let mut url = Url::parse(endpoint).ok()?;
+    let known_as = ("http", Some(TOOLSERVER_HOST), Some(TOOLSERVER_PORT));
+    if (url.scheme(), url.host_str(), url.port()) != known_as {
+        return None;
+    }
+    url.set_ip_host(toolserver.ip()).ok()?;
+    url.set_port(Some(toolserver.port())).ok()?;
+    Some(url.into())
 }
 
 fn bind_agents(specs: Vec<AgentSpec>, engines: &Engines) -> Result<Agents, Failure> {
@@ -263,5 +274,35 @@ fn pool_limits(config: &TalonConfig) -> PoolLimits {
         scale_up_depth: usize::try_from(config.agents.scale_up_depth).unwrap_or(usize::MAX),
         idle_timeout: config.agents.idle_timeout,
         cool_down: COOL_DOWN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(endpoint: &str, expected: Option<&str>) {
+        let at = SocketAddr::from(([127, 0, 0, 1], 5000));
+        assert_eq!(embedded(endpoint, at).as_deref(), expected, "{endpoint}");
+    }
+
+    #[test]
+    fn the_reference_tools_are_found_where_they_are_embedded() {
+        check("http://toolserver:9001/parse", Some("http://127.0.0.1:5000/parse"));
+        check("http://toolserver:9001/table?column=a", Some("http://127.0.0.1:5000/table?column=a"));
+    }
+
+    #[test]
+    fn an_address_that_only_looks_like_theirs_is_left_alone() {
+        for endpoint in [
+            "http://toolserver:90010/parse",
+            "http://toolserver/parse",
+            "https://toolserver:9001/parse",
+            "http://toolserver.example:9001/parse",
+            "http://toolserver:9001@elsewhere.example/parse",
+        ] {
+            check(endpoint, None);
+        }
     }
 }

@@ -67,7 +67,11 @@ impl Api {
     }
 
     pub(crate) async fn metrics(&self) -> String {
-        self.http.get(format!("{}/metrics", self.url)).send().await.unwrap().text().await.unwrap()
+        self.text("/metrics").await
+    }
+
+    pub(crate) async fn text(&self, path: &str) -> String {
+        self.http.get(format!("{}{path}", self.url)).send().await.unwrap().text().await.unwrap()
     }
 }
 

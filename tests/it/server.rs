@@ -25,13 +25,25 @@ impl Server {
     }
 
     /// Spawns a command that serves, and waits until it says where.
-    pub(crate) fn spawn(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let said = lines(child.stderr.take().unwrap());
-        let mut server = Server { child, said, url: String::new() };
+    pub(crate) fn spawn(command: Command) -> Self {
+        let mut server = Server::launch(command);
         let line = server.hears(" on http://");
         server.url = line.split(" on ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
         server
+    }
+
+    /// Spawns a command that serves, and waits only until its port is open.
+    pub(crate) fn spawn_starting(command: Command) -> Self {
+        let mut server = Server::launch(command);
+        let line = server.hears("models are loading");
+        server.url = format!("http://{}", line.split("address=").nth(1).unwrap());
+        server
+    }
+
+    fn launch(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let said = lines(child.stderr.take().unwrap());
+        Server { child, said, url: String::new() }
     }
 
     /// Waits for a line with these words.

@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 
+use crate::api::{Api, routing};
 use crate::home::{Home, Ran};
 use crate::server::Server;
 
@@ -64,6 +65,26 @@ fn an_agent_without_its_model_is_found_before_anything_is_loaded() {
     let home = Home::new();
     let file = home.write("talon.yml", "version: 1\nmodels:\n  - {name: large, path: large.gguf}\n");
     home.run(&["serve", "--config", file.to_str().unwrap()]).says(2, &["there is no model \"pocket\"", "large"]);
+}
+
+#[tokio::test]
+async fn a_caller_hears_at_once_that_models_are_loading() {
+    let home = Home::new();
+    // Whoever opens it for reading waits until someone writes.
+    let model = home.path("model.gguf");
+    assert!(std::process::Command::new("mkfifo").arg(&model).status().unwrap().success());
+    let file = home.write("talon.yml", format!("version: 1\nmodels:\n  - {{name: pocket, path: {model:?}}}\n"));
+    let serve = home.command(&["serve", "--config", file.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
+    let mut server = Server::spawn_starting(serve);
+    let api = Api::new(&server.url);
+    let (status, problem) = api.submit(&routing("Refund me."), "key").await.unwrap();
+    assert_eq!((status.as_u16(), &problem["code"], &problem["retry_after"]), (503, &"starting".into(), &1.into()));
+    assert_eq!(api.get("/readyz").await["code"], "starting");
+    assert_eq!(api.text("/healthz").await, "ok\n");
+    server.run(&home, &["task", "list"]).says(3, &["models are loading"]);
+
+    drop(std::fs::OpenOptions::new().write(true).open(&model).unwrap());
+    assert_eq!(server.ended().code(), Some(3), "a model that is none");
 }
 
 #[test]
