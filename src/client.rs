@@ -16,7 +16,7 @@ const WAIT_SECONDS: u64 = 60;
 /// Pauses while a full server is asked again.
 const BUSY_PAUSE: Duration = Duration::from_secs(1);
 /// A server that was there may take this long to come back.
-const RESTART: Duration = Duration::from_secs(WAIT_SECONDS + 30);
+pub(crate) const RESTART: Duration = Duration::from_secs(WAIT_SECONDS + 30);
 /// A server that says nothing for this long is given up.
 const SILENCE: Duration = Duration::from_secs(WAIT_SECONDS + 30);
 

@@ -4,12 +4,13 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use futures::StreamExt;
-use types::AgentName;
+use types::{AgentName, ProcessId};
 
 use crate::cli::EnqueueArgs;
-use crate::client::{Client, new_task};
+use crate::client::{Client, RESTART, new_task};
 use crate::failure::Failure;
 use crate::output::{print, print_json, say};
+use crate::patience::Patience;
 use crate::progress::Progress;
 use crate::results::{FileResult, ResultsFile};
 use crate::show;
@@ -28,12 +29,17 @@ pub(crate) async fn run(arguments: EnqueueArgs, json: bool) -> Result<(), Failur
     check_agent(&client, &arguments.agent).await?;
 
     let progress = Progress::new(results.len());
-    let work = futures::stream::iter(&results).for_each_concurrent(CONCURRENCY, async |result| {
-        if let Err(failure) = through_agent(&client, &arguments, result).await {
-            result.borrow_mut().fault = Some(failure.to_string());
-        }
-        progress.step(result.borrow().path.display().to_string());
-    });
+    let patience = Patience::new(RESTART);
+    // The same file of the same run is the same task, however often it has to be submitted.
+    let run = ProcessId::new();
+    let work =
+        futures::stream::iter(results.iter().enumerate()).for_each_concurrent(CONCURRENCY, async |(n, result)| {
+            let key = format!("enqueue-{run}-{n}");
+            if let Err(failure) = through_agent(&client, &patience, &arguments, &key, result).await {
+                result.borrow_mut().fault = Some(failure.to_string());
+            }
+            progress.step(result.borrow().path.display().to_string());
+        });
     let interrupted = tokio::select! {
         () = work => false,
         _ = tokio::signal::ctrl_c() => true,
@@ -63,11 +69,17 @@ async fn check_agent(client: &Client, agent: &AgentName) -> Result<(), Failure> 
 }
 
 /// From a file to its task's end; `result` has the task as soon as it is accepted.
-async fn through_agent(client: &Client, arguments: &EnqueueArgs, result: &RefCell<FileResult>) -> Result<(), Failure> {
+async fn through_agent(
+    client: &Client,
+    patience: &Patience,
+    arguments: &EnqueueArgs,
+    key: &str,
+    result: &RefCell<FileResult>,
+) -> Result<(), Failure> {
     let path = result.borrow().path.clone();
-    let document = client.upload(&path).await?;
+    let document = patience.ask(async || client.upload(&path).await).await?;
     let request = new_task(arguments.agent.clone(), arguments.input.clone(), vec![document.id], arguments.class);
-    let task = client.submit(&request, None).await?;
+    let task = patience.ask(async || client.submit(&request, Some(key)).await).await?;
     let id = task.id;
     result.borrow_mut().task = Some(task);
     let task = client.wait(id).await?;

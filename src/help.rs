@@ -37,8 +37,9 @@ Examples:
   talon enqueue --agent document-summarization memos/*.pdf --out results.jsonl
   talon enqueue --agent report-generation tables/ --json
 
-A file that fails has a row that says why, and the others go on; the exit code is then 1. After Ctrl-C the tasks stay
-on the server, and the rows have their ids.";
+A file that fails has a row that says why, and the others go on; the exit code is then 1. A server that is away is
+waited for, up to 90 seconds, and no file becomes two tasks by that. After Ctrl-C the tasks stay on the server, and the
+rows have their ids.";
 
 pub(crate) const VALIDATE: &str = "\
 Examples:

@@ -18,6 +18,7 @@ mod logging;
 mod metrics;
 mod models;
 mod output;
+mod patience;
 mod progress;
 mod results;
 mod serve;

@@ -1,10 +1,12 @@
 //! `talon enqueue`: a row for every file, whatever becomes of it.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::process::Stdio;
 
 use serde_json::Value;
 
+use crate::flaky::Flaky;
 use crate::home::{Home, Ran, shipped_arg};
 use crate::server::{Server, signal};
 use crate::silent_tool::SilentTool;
@@ -46,6 +48,23 @@ fn a_folder_becomes_json_lines() {
     let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(rows.len(), TABLES);
     assert!(rows.iter().all(|row| row["task"].is_string() && row["output"].is_string() != row["error"].is_string()));
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_away_for_a_moment_is_no_fault_of_a_file() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let flaky = Flaky::before(&server).await;
+    for number in 0..3 {
+        home.write(&format!("tables/{number}.csv"), format!("city,orders\nGhent,{number}\n"));
+    }
+    let ran = home.run(&[&enqueue(&["tables"], &[])[..], &["--json", "--url", &flaky.url]].concat());
+    let rows = ran.json();
+    let rows: BTreeSet<&str> = rows.as_array().unwrap().iter().map(|row| row["task"].as_str().unwrap()).collect();
+    assert_eq!((rows.len(), flaky.failed()), (3, 2), "{ran:?}");
+    let tasks = server.run(&home, &["task", "list", "--json"]).ok().json();
+    assert_eq!(tasks["tasks"].as_array().unwrap().len(), 3, "a task was submitted twice: {tasks}");
     server.stop();
 }
 

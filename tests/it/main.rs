@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod api;
+mod flaky;
 mod home;
 mod pdf;
 mod server;
