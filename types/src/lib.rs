@@ -1,5 +1,7 @@
 //! The words that several crates share: ids, classes, states and stop reasons. No I/O, no dependency of ours.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod class;
 mod ids;
 mod state;

@@ -111,7 +111,8 @@ impl From<StoreError> for Problem {
             }
             StoreError::Disk { .. } => {
                 tracing::error!(%error, "a request was refused");
-                let detail = "the server's disk did not take it; nothing was changed: try again, and have an operator look";
+                let detail =
+                    "the server's disk did not take it; nothing was changed: try again, and have an operator look";
                 Problem::unavailable("disk_failed", detail, 30)
             }
             StoreError::Closed => Problem::unavailable("stopping", "the process is ending; try again in a moment", 5),

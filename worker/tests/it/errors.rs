@@ -45,6 +45,20 @@ async fn a_busy_tool_is_called_again_and_not_before_it_asked_to_be() {
 }
 
 #[tokio::test]
+async fn a_tool_cannot_put_a_task_off_for_longer_than_an_hour() {
+    let tool =
+        Tool::start(|_| Err::<&str, _>((StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "99999999999999")]))).await;
+    let model = Arc::new(Scripted::always(lookup("a")));
+    let world = Setup::new(agent(&tool.endpoint()), &model).start().await;
+    let id = world.accept(task("Find.")).await;
+    let scheduled = world.reaches(id, TaskState::Scheduled).await;
+    let due_at = scheduled.due_at.unwrap();
+    let (soon, hour) =
+        (Timestamp::now().after(Duration::from_secs(3000)), Timestamp::now().after(Duration::from_secs(3600)));
+    assert!(soon < due_at && due_at <= hour, "{scheduled:?}");
+}
+
+#[tokio::test]
 async fn a_tool_that_keeps_failing_makes_a_dead_letter_when_the_retries_are_spent() {
     let tool = Tool::refusing(StatusCode::INTERNAL_SERVER_ERROR).await;
     let model = Arc::new(Scripted::always(lookup("a")));
