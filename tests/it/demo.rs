@@ -7,6 +7,10 @@ use std::process::Stdio;
 use crate::home::{Home, Ran};
 use crate::server::signal;
 
+/// The bundled model reaches far more. Below this it is not the model that is wrong, but what it is given or what becomes
+/// of its answers.
+const FLOOR_PERCENT: usize = 30;
+
 #[test]
 fn the_demo_ends_by_itself_with_a_result_for_every_document() {
     let home = Home::new();
@@ -18,6 +22,8 @@ fn the_demo_ends_by_itself_with_a_result_for_every_document() {
     assert!(50 <= results.len(), "{} results", results.len());
     let agents: BTreeSet<&str> = results.iter().map(|result| result["agent"].as_str().unwrap()).collect();
     assert_eq!(agents.len(), 5, "{agents:?}");
+    let exact = results.iter().filter(|result| result["exact"] == true).count();
+    assert!(FLOOR_PERCENT * results.len() <= 100 * exact, "only {exact} of {} are exactly right", results.len());
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0, "something was left behind");
     assert!(!home.data_dir().exists(), "the demo touched the user's data");
 }

@@ -1,6 +1,6 @@
 //! The real binary, as those who run it meet it: real processes, real signals, the bundled model.
 //!
-//! The model's answers are nobody's claim here; forms, states and what survives are.
+//! The model's answers are nobody's claim here, but for a low floor under the demo; forms, states and what survives are.
 #![allow(clippy::unwrap_used)]
 
 mod api;

@@ -19,6 +19,12 @@ impl Server {
         Server::spawn(home.command(&["serve", "--listen", "127.0.0.1:0"]))
     }
 
+    /// Starts with these settings.
+    pub(crate) fn start_with(home: &Home, settings: &str) -> Self {
+        let file = home.write("talon.yml", format!("version: 1\n{settings}"));
+        Server::spawn(home.command(&["serve", "--config", file.to_str().unwrap(), "--listen", "127.0.0.1:0"]))
+    }
+
     /// Starts where another has listened.
     pub(crate) fn start_at(home: &Home, url: &str) -> Self {
         Server::spawn(home.command(&["serve", "--listen", url.strip_prefix("http://").unwrap()]))
@@ -66,6 +72,16 @@ impl Server {
     /// Waits for its end.
     pub(crate) fn ended(&mut self) -> ExitStatus {
         self.child.wait().unwrap()
+    }
+
+    /// Sends a signal until it has ended; signals close together count as one.
+    pub(crate) fn insist(&mut self, name: &str) -> ExitStatus {
+        loop {
+            self.signal(name);
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+        }
     }
 
     /// Ends it in order.

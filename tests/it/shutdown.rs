@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::net::TcpStream;
 use std::process::Stdio;
-use std::time::Duration;
 
 use crate::api::{Api, TERMINAL, routing};
 use crate::home::{Home, Ran};
@@ -57,10 +56,7 @@ async fn the_second_ctrl_c_ends_at_once_and_loses_nothing() {
     let _call = tool.called();
     server.signal("INT");
     server.hears("once more to end at once");
-    // A person's second thought; two signals at the same moment are one request.
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    server.signal("INT");
-    assert_eq!(server.ended().code(), Some(130));
+    assert_eq!(server.insist("INT").code(), Some(130));
 
     let server = Server::start(&home);
     let task = Api::new(&server.url).ended(&id).await;

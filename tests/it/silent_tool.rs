@@ -17,10 +17,13 @@ impl SilentTool {
 
     /// A server whose agents call this tool.
     pub(crate) fn start_server(&self, home: &Home) -> Server {
+        self.start_server_with(home, "")
+    }
+
+    /// The same, with further settings.
+    pub(crate) fn start_server_with(&self, home: &Home, settings: &str) -> Server {
         let address = self.0.local_addr().unwrap();
-        let config = format!("version: 1\ntools:\n  pdf_parser:\n    endpoint: http://{address}/parse\n");
-        let file = home.write("talon.yml", config);
-        Server::spawn(home.command(&["serve", "--config", file.to_str().unwrap(), "--listen", "127.0.0.1:0"]))
+        Server::start_with(home, &format!("{settings}tools:\n  pdf_parser:\n    endpoint: http://{address}/parse\n"))
     }
 
     /// Waits until a task calls it; the call hangs until the connection is dropped.

@@ -105,9 +105,8 @@ async fn a_task_is_cancelled_while_it_runs() {
 async fn a_dead_task_is_retried_when_its_cause_is_mended() {
     let home = Home::new();
     let tools = Server::spawn(home.command(&["toolserver", "--listen", "127.0.0.1:0"]));
-    let config = format!("version: 1\ntools:\n  pdf_parser:\n    endpoint: {}/absent\n", tools.url);
-    let file = home.write("talon.yml", config);
-    let server = Server::spawn(home.command(&["serve", "--config", file.to_str().unwrap(), "--listen", "127.0.0.1:0"]));
+    let absent = format!("tools:\n  pdf_parser:\n    endpoint: {}/absent\n", tools.url);
+    let server = Server::start_with(&home, &absent);
     let api = Api::new(&server.url);
     let id = api.accepted(&calling(&api.stored("Invoice 1").await)).await;
     assert_eq!(api.ended(&id).await["state"], "dead");
