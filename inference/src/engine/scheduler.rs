@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use types::TaskClass;
 
+use super::admission::AdmissionOrder;
 use super::config::EngineConfig;
 use super::sequence::{Sequence, SequenceId};
 use crate::backend::SlotId;
@@ -14,6 +15,7 @@ pub(crate) struct Scheduler {
     limits: EngineConfig,
     /// One line per class, the most urgent first.
     waiting: [VecDeque<Sequence>; TaskClass::ALL.len()],
+    order: AdmissionOrder,
     /// In the order of admission.
     running: Vec<Sequence>,
     free_slots: Vec<SlotId>,
@@ -43,7 +45,14 @@ pub(crate) struct Chunk {
 impl Scheduler {
     pub(crate) fn new(limits: EngineConfig) -> Self {
         let free_slots = (0..limits.max_num_seqs).rev().map(SlotId).collect();
-        Scheduler { limits, waiting: Default::default(), running: Vec::new(), free_slots, reserved_tokens: 0 }
+        Scheduler {
+            limits,
+            waiting: Default::default(),
+            order: AdmissionOrder::default(),
+            running: Vec::new(),
+            free_slots,
+            reserved_tokens: 0,
+        }
     }
 
     /// Puts a sequence at the end of its class's line. It has to fit into the whole budget, or it would wait for ever.
@@ -125,15 +134,19 @@ impl Scheduler {
         assert!(reserved <= self.limits.max_kv_tokens, "more is reserved than there is");
     }
 
-    /// In order; the first who does not fit holds back those behind, or large requests would wait for ever.
+    /// In turn; who does not fit holds back all others, or large requests would wait for ever.
     fn admit(&mut self) -> Vec<SequenceId> {
         let mut admitted = Vec::new();
-        while let Some(class) = self.waiting.iter().position(|line| !line.is_empty()) {
-            let needed = self.waiting[class].front().map_or(0, |sequence| sequence.max_tokens);
+        loop {
+            let waits = self.waiting.each_ref().map(|line| !line.is_empty());
+            let Some(class) = self.order.next(waits) else { break };
+            let line = &mut self.waiting[class as usize];
+            let needed = line.front().map_or(0, |sequence| sequence.max_tokens);
             if self.free_slots.is_empty() || self.reserved_tokens + needed > self.limits.max_kv_tokens {
                 break;
             }
-            let Some(mut sequence) = self.waiting[class].pop_front() else { break };
+            let Some(mut sequence) = line.pop_front() else { break };
+            self.order.admitted(class, waits);
             sequence.slot = self.free_slots.pop();
             self.reserved_tokens += sequence.max_tokens;
             admitted.push(sequence.id);
@@ -208,6 +221,23 @@ mod tests {
         assert_eq!(scheduler.num_waiting(), 2);
         scheduler.remove(SequenceId(0));
         assert_eq!(scheduler.plan().admitted, [SequenceId(1), SequenceId(2)]);
+    }
+
+    #[test]
+    fn a_large_request_is_not_overtaken_for_ever_by_small_and_urgent_ones() {
+        let mut scheduler = scheduler(&[(Batch, 30, 10), (Interactive, 1, 1)]);
+        let mut running = None;
+        for id in 2..14 {
+            let next = scheduler.plan().admitted.first().copied();
+            if next == Some(SequenceId(0)) {
+                return;
+            }
+            // One ends only when the next one is there or is held back.
+            let ended = std::mem::replace(&mut running, next);
+            ended.map(|ended| scheduler.remove(ended));
+            scheduler.submit(sequence(id, Interactive, 1, 1));
+        }
+        panic!("it still waits");
     }
 
     #[test]
