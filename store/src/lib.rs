@@ -15,6 +15,8 @@
 //!                                                                      └───────────┘
 //! ```
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod audit;
 mod change;
 mod clock;

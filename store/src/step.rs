@@ -169,3 +169,31 @@ pub struct Event {
     /// More about it: a JSON object.
     pub data: Value,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ends_of_tasks_are_the_kinds_named_like_an_ended_state() {
+        let kinds = [
+            "accepted",
+            "started",
+            "step",
+            "retrying",
+            "released",
+            "worker_lost",
+            "due",
+            "cancel_requested",
+            "requeued",
+            "succeeded",
+            "failed",
+            "cancelled",
+            "dead",
+        ];
+        for kind in kinds.map(|name| name.parse::<EventKind>().unwrap()) {
+            let is_terminal = kind.as_str().parse().is_ok_and(types::TaskState::is_terminal);
+            assert_eq!(kind.is_end(), is_terminal, "{kind:?}");
+        }
+    }
+}
