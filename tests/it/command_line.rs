@@ -1,6 +1,23 @@
-//! The help teaches, and wrong usage is told from an absent server.
+//! The help and the README teach, and wrong usage is told from an absent server.
 
-use crate::home::Home;
+use crate::home::{Home, shipped};
+use crate::server::Server;
+
+#[test]
+fn the_readmes_commands_work_as_they_stand() {
+    let home = Home::new();
+    std::os::unix::fs::symlink(shipped("examples"), home.path("examples")).unwrap();
+    let server = Server::start(&home);
+    let readme = std::fs::read_to_string(shipped("README.md")).unwrap();
+    let commands: Vec<&str> = readme.lines().filter_map(|line| line.strip_prefix("talon ")).collect();
+    assert!(!commands.is_empty());
+    for command in commands {
+        let ran = server.run(&home, &command.split_whitespace().collect::<Vec<_>>());
+        // The model may fail at one: 1 is as good as 0 here.
+        assert!(matches!(ran.code, Some(0 | 1)), "{command}: {ran:?}");
+    }
+    server.stop();
+}
 
 #[test]
 fn every_command_has_help_and_the_important_ones_have_examples() {
@@ -12,6 +29,7 @@ fn every_command_has_help_and_the_important_ones_have_examples() {
         ("task", false),
         ("task submit", true),
         ("task get", false),
+        ("task retry", false),
         ("task list", false),
         ("task watch", false),
         ("task cancel", false),
