@@ -77,10 +77,8 @@ pub enum Event {
 /// Everything that wakes the engine. Aborting needs no command: a closed receiver is one.
 pub(crate) enum Command {
     Submit(Box<Submission>),
-    /// Finish what was accepted, then end.
-    Drain,
-    /// End now; what was accepted ends as `Stopped`.
-    Stop,
+    /// Finish what was accepted, then end; `Shared::stop_now` says whether to end it now, as `Stopped`.
+    Close,
 }
 
 /// A request that the engine has accepted.

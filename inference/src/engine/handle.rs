@@ -94,19 +94,19 @@ impl EngineHandle {
 
     /// Refuses new requests, lets accepted ones finish, and returns when the engine has ended.
     pub async fn drain(&self) {
-        self.close(Command::Drain).await;
+        self.close().await;
     }
 
     /// Refuses new requests, ends accepted ones as `Stopped`, and returns when the engine has ended.
     pub async fn stop(&self) {
         self.shared.stop_now.store(true, Ordering::Release);
-        self.close(Command::Stop).await;
+        self.close().await;
     }
 
-    async fn close(&self, command: Command) {
+    async fn close(&self) {
         // Once only, so the channel's one spare place is enough.
         if !self.closing.swap(true, Ordering::AcqRel) {
-            let _ = self.commands.try_send(command);
+            let _ = self.commands.try_send(Command::Close);
         }
         self.ended().await;
     }

@@ -1,10 +1,10 @@
 //! Token ids into token ids, for many sequences at once. One OS thread owns the backend, the scheduler and the
 //! samplers. Synchronous: no runtime, no lock held across a step, no `.await`.
 //!
-//! A request's life: refused or accepted by the handle ▸ waits by class and arrival (the urgent first, none for
-//! ever) ▸ admitted, when its prompt and
-//! longest answer fit into the KV budget ▸ its prompt is computed in pieces, beside other sequences' tokens ▸ one token
-//! per step ▸ exactly one `Finished`. A panic or an error in a step ends that step's requests, not the engine.
+//! A request's life: refused or accepted by the handle ▸ waits by class and arrival (the urgent first, none for ever) ▸
+//! admitted, when its prompt and longest answer fit into the KV budget ▸ its prompt is computed in pieces, beside other
+//! sequences' tokens ▸ one token per step ▸ exactly one `Finished`. A panic or an error in a step ends that step's
+//! requests, not the engine.
 
 mod step;
 

@@ -134,7 +134,7 @@ impl<B: Backend> Engine<B> {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Submit(submission) => self.accept(*submission),
-            Command::Drain | Command::Stop => self.closing = true,
+            Command::Close => self.closing = true,
         }
     }
 

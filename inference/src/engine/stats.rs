@@ -103,7 +103,7 @@ impl Limits {
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) heartbeat: Arc<Heartbeat>,
-    /// Set before `Command::Stop` or in place of it, when a drain is already under way.
+    /// What was accepted ends at the next round; set before `Command::Close`, or later, while a drain is under way.
     pub(crate) stop_now: AtomicBool,
     stats: Mutex<EngineStats>,
 }
