@@ -96,7 +96,7 @@ impl Lease {
         self.end(Ending::Bury(failure)).await
     }
 
-    /// Nothing happened (a shutdown): back to its line, no failure counted.
+    /// Nothing is wrong with the task (a shutdown, a fault of this process): back to its line, no failure counted.
     pub async fn release(self) -> Result<Ended, StoreError> {
         self.end(Ending::Release).await
     }
