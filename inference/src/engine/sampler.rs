@@ -38,12 +38,17 @@ impl Sampler {
     }
 
     fn choose(&mut self, logits: &mut [f32]) -> Result<Sampled, String> {
+        let is_greedy = self.params.temperature == 0.0;
         if let Some(grammar) = &mut self.grammar {
-            grammar.mask()?.apply(logits);
+            // Mostly the largest of all is allowed; it is then the largest of the allowed, and no mask is needed.
+            let largest = if is_greedy { largest(logits) } else { None };
+            if !largest.map_or(Ok(false), |token| grammar.allows(token))? {
+                grammar.mask()?.apply(logits);
+            }
         }
-        let token = match self.params.temperature {
-            0.0 => largest(logits),
-            temperature => draw(logits, temperature, self.params.top_p, self.random.random()),
+        let token = match is_greedy {
+            true => largest(logits),
+            false => draw(logits, self.params.temperature, self.params.top_p, self.random.random()),
         };
         // A row of NaN, or a grammar that allows nothing, has no largest.
         let token = token.ok_or("the model gave no finite logits for the allowed tokens")?;
@@ -102,7 +107,13 @@ fn draw(logits: &[f32], temperature: f32, top_p: f32, unit: f32) -> Option<Token
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
     use super::*;
+    use crate::grammar::ToolChoice;
+    use crate::model::Model;
 
     #[track_caller]
     fn check(top_p: f32, unit: f32, expected: u32) {
@@ -128,5 +139,31 @@ mod tests {
     fn rows_without_a_finite_number_choose_nothing() {
         assert_eq!(largest(&[f32::NAN, f32::NEG_INFINITY]), None);
         assert_eq!(largest(&[f32::NAN, -3.0, 2.0, 2.0]), Some(TokenId(2)));
+    }
+
+    #[test]
+    fn the_largest_of_the_allowed_is_chosen_with_or_without_a_mask() {
+        let model = Model::load(concat!(env!("CARGO_MANIFEST_DIR"), "/../models/pocket/pocket.gguf")).unwrap();
+        let schema = json!({ "type": "array", "items": { "type": "string", "maxLength": 9 }, "maxItems": 9 });
+        let mut grammar = model.grammars.compile(&[], ToolChoice::None, Some(&schema)).unwrap();
+        let mut sampler = Sampler::new(SamplingParams::greedy(1).stop_at(model.tokenizer.eos()), Some(grammar.clone()));
+        let mut random = StdRng::seed_from_u64(5);
+        let (mut unmasked, mut masked) = (0, 0);
+        loop {
+            let mut logits: Vec<f32> = (0..model.info.vocab_size).map(|_| random.random()).collect();
+            let sampled = sampler.sample(&mut logits.clone());
+            let first = largest(&logits);
+            grammar.mask().unwrap().apply(&mut logits);
+            let token = largest(&logits).unwrap();
+            *if first == Some(token) { &mut unmasked } else { &mut masked } += 1;
+            match sampled {
+                Sampled::Token(sampled) => assert_eq!(sampled, token),
+                Sampled::Last(last) => break assert_eq!(last, token),
+                Sampled::Stop => break assert_eq!(token, model.tokenizer.eos()),
+                Sampled::Failed(reason) => panic!("{reason}"),
+            }
+            grammar.accept(token).unwrap();
+        }
+        assert!(unmasked > 0 && masked > 0, "{unmasked} {masked}");
     }
 }
