@@ -63,7 +63,8 @@ def answer(model, tok, job, case):
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             return f"<{type(error).__name__}> {out}"
         call["id"] = f"Qz7Lm2x{turn:02d}"
-        prompt += f'[TOOL_CALLS]{dumps([call])}</s>[TOOL_RESULTS]{dumps({"content": result, "call_id": call["id"]})}[/TOOL_RESULTS]'
+        content = dumps({"content": result, "call_id": call["id"]})
+        prompt += f"[TOOL_CALLS]{dumps([call])}</s>[TOOL_RESULTS]{content}[/TOOL_RESULTS]"
     return "<too many turns>"
 
 
