@@ -102,7 +102,7 @@ impl Server {
             Service::start("relay", &alarm, |stop| relay.run(stop.cancelled_owned())),
         ];
 
-        let (readiness, ready) = watch::channel(Readiness::Starting);
+        let (readiness, ready) = watch::channel(Readiness::Ready);
         let state = ApiState {
             store: store.clone(),
             agents: Arc::new(
@@ -126,7 +126,6 @@ impl Server {
         let manager = PoolManager::new(place, ProcessId::new(), pool_limits(&config));
         let pool = Service::start("pool", &alarm, |stop| manager.run(stop, grace));
         let router = core_api::router_beside(state, inference_server::router(models, config.inference.request_timeout));
-        readiness.send_replace(Readiness::Ready);
         doors.push(door.lead_to(router));
         info!(%address, "ready");
         Ok(Server { address, readiness, alarm, engines, store, queue, pool, grace, upkeep, doors })

@@ -11,11 +11,10 @@ use types::{AgentName, TeamName};
 
 use crate::dto::AgentView;
 
-/// Whether the process takes tasks.
+/// Whether the process takes tasks. This interface stands only once the models are loaded; until then the process
+/// answers for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// Models are still loading.
-    Starting,
     /// It takes tasks.
     Ready,
     /// It finishes what it has and takes nothing new.

@@ -50,7 +50,7 @@ impl Execution<'_> {
             Some(agent) => self.work(agent, &lease).await,
             None => Err(Interruption::Bury(Failure::new(
                 StopReason::UnusableInput,
-                format!("this installation has no agent {name}; add its file and requeue the task"),
+                format!("this installation has no agent {name}; add its file, then `talon task retry`"),
             ))),
         };
         let metrics = &self.place.metrics;

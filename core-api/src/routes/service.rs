@@ -29,7 +29,6 @@ pub(crate) async fn readyz(State(state): State<ApiState>) -> Result<&'static str
     let readiness = *state.readiness.borrow();
     match readiness {
         Readiness::Ready => Ok("ready\n"),
-        Readiness::Starting => Err(Problem::unavailable("starting", "models are loading; ask again in a moment", 1)),
         Readiness::Draining => Err(draining()),
     }
 }

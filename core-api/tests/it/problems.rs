@@ -160,8 +160,6 @@ async fn limits(album: &mut Album) {
     let stalled = World::new(Limits { health, ..Limits::default() }).await;
     album.add(&stalled, "no progress", get(&stalled, "/healthz")).await;
     let world = world().await;
-    world.readiness.send_replace(Readiness::Starting);
-    album.add(&world, "a server that starts", get(&world, "/readyz")).await;
     world.readiness.send_replace(Readiness::Draining);
     album.add(&world, "a server that drains", post(&world, "/v1/tasks", &task())).await;
     world.store.close().await;

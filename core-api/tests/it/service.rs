@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use core_api::Readiness;
 use reqwest::{Method, StatusCode};
 
 use crate::world::{Limits, World, world};
@@ -21,16 +20,6 @@ async fn what_stands_still_is_named() {
     let answer = world.get("/healthz").await;
     answer.assert_problem(503, "no_progress");
     assert!(answer.text().contains("model pocket"), "{}", answer.text());
-}
-
-#[tokio::test]
-async fn a_server_that_loads_its_models_is_not_ready_yet() {
-    let world = world().await;
-    world.readiness.send_replace(Readiness::Starting);
-    let answer = world.get("/readyz").await;
-    answer.assert_problem(503, "starting");
-    assert_eq!(answer.header("retry-after"), Some("1"));
-    assert_eq!(world.get("/healthz").await.status, StatusCode::OK);
 }
 
 #[tokio::test]
