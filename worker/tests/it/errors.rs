@@ -152,7 +152,7 @@ async fn a_task_for_an_agent_that_is_not_installed_becomes_a_dead_letter_that_sa
     let world = Setup::new(talker(), &model).start().await;
     let ended = world.run(store::NewTask { agent: "nobody".parse().unwrap(), ..task("Hello") }).await;
     assert_ended(&ended, TaskState::Dead, StopReason::UnusableInput);
-    assert_says(&ended, &["nobody", "requeue"]);
+    assert_says(&ended, &["nobody", "talon task retry"]);
 }
 
 #[tokio::test]
