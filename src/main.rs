@@ -54,7 +54,8 @@ fn main() -> ExitCode {
 }
 
 /// Candle's threads spin while they wait for each other, and a thread that shares its core with another program keeps
-/// all of them spinning: a loaded two-core machine ran the demo at a third of the speed. So one core stays free for HTTP, tools and tokenizing.
+/// all of them spinning: a loaded two-core machine ran the demo at a third of the speed. So one core stays free for
+/// HTTP, tools and tokenizing.
 #[allow(unsafe_code, reason = "the variable is candle's only setting for this")]
 fn leave_a_core() {
     const VARIABLE: &str = "CANDLE_NUM_THREADS";
