@@ -1,5 +1,9 @@
-"""data-extraction: an invoice, a receipt, an order or an e-mail -> vendor, document_number, date, currency, total."""
-from pools import ADJ, ITEMS, MONTHS, STREETS
+"""data-extraction: an invoice, a receipt, an order or an e-mail -> vendor, document_number, date, currency, total.
+
+Training sees two families: `form` and `email` draw whole wordings, of which unseen gets its own; `sheet` and `letter`
+put documents together from parts and are for train and held only. They avoid every label kept for unseen.
+"""
+from pools import ADJ, ITEMS, MONTHS, STREETS, SUFFIX, TRADE
 from render import Calls, answer, dumps, opening, parsed, user_message
 
 NAME = "data-extraction"
@@ -147,6 +151,108 @@ REQUESTS = [
     "<I need|We need> the data <of this document|from this paper>.", "Capture this <invoice|receipt|order>.",
     "<Please process|Handle> the attachment.", "Fill in the record <for this document|please>.",
 ]
+# ------------------------------------------------------------ parts for train and held
+SPOKEN = {
+    "EUR": ["euros", "euro", "Euro"], "USD": ["US dollars", "US$", "dollars"], "GBP": ["pounds", "pounds sterling"],
+    "CHF": ["Swiss francs", "francs"], "SEK": ["Swedish kronor", "kronor"], "PLN": ["zloty", "zł"],
+    "CAD": ["Canadian dollars", "C$"], "INR": ["Indian rupees", "rupees"], "JPY": ["Japanese yen", "yen"],
+}
+MORE_VENDOR = [
+    "Name of <the |><supplier|seller|shop|merchant|store|issuer>", "<Selling|Issuing|Supplying|Billing> <company|firm|business>",
+    "<Bought|Purchased|Ordered> <from|at>", "<Dealer|Retailer|Wholesaler|Manufacturer|Trader|Workshop|Firm|Outlet|Creditor>",
+    "<Business|Company|Trade|Shop|Firm> name", "<Account holder|Legal entity|Beneficiary|Trading as|Your supplier|Your shop>",
+]
+MORE_NUMBER = [
+    "<Doc|Document|Bill|File|Paper|Record|Slip|{K}> <num|num.|no|#|nbr|key>", "{K} <doc|document> <no.|number|#>",
+    "<Our|The> {K} <number|no.>", "<File|Slip|Bill|Sheet> <number|no.>", "<Running|Sequence|Registration> no.",
+    "<N°|Num.|Nº|#>", "{K} <N°|Nº|num>",
+]
+MORE_DATE = [
+    "<Bill|Booking|Sale|Purchase|Printing|Posting|Paper|Slip|Record> date", "<Printed|Drawn up|Made out|Prepared|Signed> on",
+    "Date of <sale|purchase|billing|the document|the {K}|writing|printing>", "<Our|This> date", "{K} <dated|made on|drawn up>",
+    "Date (<dd/mm/yy|document|{K}>)",
+]
+MORE_BUYER = [
+    "<Customer|Client|Buyer|Receiver|Consignee|Addressee|Debtor|End user>", "<Delivery|Shipping|Mailing> <address|name>",
+    "<Bought|Received|Requested|Paid> by", "Name of <the |><client|customer|buyer>", "<Charged|Shipped|Addressed> to",
+]
+MORE_OTHER_DATE = [
+    "<Delivery|Payment|Expiry|Arrival|Loading|Return> <day|deadline|date>", "<Due|Expected|Arrives> <on|by>",
+    "<Start|End> of <service|rental|warranty>", "Pay <by|before|not later than>", "<Order|Quote> <placed|accepted> on",
+    "Discount until", "Warranty <to|until>",
+]
+MORE_OTHER_NUMBER = [
+    "<Customer|Client|Account|Member|Parcel|Tracking|Contract|Quote> <number|no.|code>", "<Phone|Fax|Mobile>",
+    "<Tax|Bank|Register|Licence> <number|no.>", "Your <order|file|number|sign>", "<Shipment|Terminal|Table|Lane|Batch>",
+]
+MORE_CONTACT = ["<Your |Our |><clerk|agent|contact person|manager|seller's clerk>", "<Signed|Checked|Packed|Approved> by"]
+MORE_TOTAL = [
+    "<Total|Amount|Sum> <owed|outstanding|now due|to be paid|to settle|to transfer|charged|billed>",
+    "<Bill|Receipt|Full|End|Document|Complete> <total|amount|sum>", "<Total|Amount> <with|including> <tax|VAT>",
+    "<Altogether|All in all|In total|Together|To be paid|To transfer|You owe|Due now|Now due|Payment due now>",
+    "<Amount|Sum> we <ask for|charge|bill>", "Total for this {K}",
+]
+MORE_SUBTOTAL = ["<Goods|Items|Lines|Articles|Value> <total|sum|before tax|value>", "<Amount|Sum|Total> <before|without> <tax|VAT>"]
+MORE_TAX = ["<Incl.|Plus|Of which|thereof> <VAT|tax>", "<VAT|Tax|GST|IVA|TVA> <at |of |>{rate}<%| %| percent>", "<GST|IVA|TVA>"]
+CHARGE = ["Shipping", "Delivery", "Freight", "Postage", "Packing", "Handling", "Service charge", "Insurance", "Fuel surcharge"]
+DISCOUNT = ["Discount", "Rebate", "Your saving", "Loyalty discount", "Voucher", "Less discount", "Coupon"]
+SETTLED = [
+    "Paid", "Deposit", "Cash", "Cash given", "Card", "Change", "Previous balance", "Old balance", "Last month",
+    "Credit limit", "Instalment", "Points value", "Tip suggestion", "Average per item",
+]
+RULES = ["", "", "", "-" * 20, "=" * 16, "* * *", "_" * 12, "~~~~~~", "#####"]
+CELL = [" | ", "\t", "   ", " / ", "  ·  ", "; ", " || ", "     "]
+PAIR = [
+    "{l}: {v}", "{l} {v}", "{l}\n{v}", "{l}:\n{v}", "{l}\n  {v}", "{l}\t{v}", "{l} | {v}", "| {l} | {v} |", "{l} ..... {v}",
+    "{l:.<24}{v}", "{l:<22}{v}", "{l:<16} {v}", "{l:>18}  {v}", "{l}: {v:>20}", "**{l}** {v}", "**{l}:** {v}", "* {l}: {v}",
+    "• {l} {v}", "[{l}] {v}", "{l} ({v})", "{l} > {v}", "{l} -> {v}", "{l};{v}", "{l}, {v}", "_{l}_ {v}", "{v} ({l})",
+    "{l} » {v}", "{l}::{v}", "({l}) {v}", "{l}/ {v}", "\"{l}\": \"{v}\"", "{l}:{v}",
+]
+HEADINGS = [
+    "{t}", "*** {t} ***", "# {t}", "## {t}", "[{t}]", "{t}:", "--- {t} ---", "{t} (copy)", "{t} / original", "Page 1 of {n}",
+    "{t}, page 1", "Your {t}", "~ {t} ~", "{t} for your records", "== {t} ==",
+]
+SECTIONS = [
+    "<Document|General|Basic> <details|data|information>", "<About|Data of> this {t}", "Header", "Parties", "Overview",
+    "<Amounts|Sums|Calculation|Payment|Summary>",
+]
+SLOTS = {
+    "document_number": [
+        "<Its|The> <number|no.> <is|reads> {num}.", "You <find|have> it under {num} in our <books|files>.",
+        "<Use|Give|Write> {num} <as the reason for payment|on the transfer>.", "We <filed|keep> it as <number |no. |>{num}.",
+        "This is <about|for> {doc} <no. |number |#|>{num}.", "<It|This message> <concerns|is about> {doc} {num}.",
+        "The {doc} <with|has> the number {num}.", "<Look for|Search for> {doc} {num} in your portal.",
+    ],
+    "date": [
+        "It <bears|carries> the date {date}.", "We <wrote|drew up|made out|prepared> <it|the {doc}> on {date}.",
+        "<Its|The document's> date is {date}.", "The {doc} is <from|of> {date}.", "{date} is the date <on it|of the {doc}>.",
+        "The {doc} left our <office|desk|printer> on {date}.", "<Written|Made out|Drawn up> on {date}.",
+    ],
+    "total": [
+        "<Altogether|In total|All in all> <that makes|this makes|you owe us|we ask for|it costs> {total}.",
+        "The <sum|price|whole bill> <is|reaches|stands at> {total}.", "<Please|Kindly> <send|wire|transfer|remit> {total}.",
+        "We <ask you for|would like to have> {total}.", "Your <part|bill> is {total}.", "What you <pay|owe>: {total}.",
+        "{total} <has|have> to reach us.", "<With tax|Including everything> that is {total}.",
+    ],
+}
+ASIDES = [
+    "<Money|Payment|It> <should|must> arrive <by|before> {due}.", "<Of this|In this sum>, {small} is tax.",
+    "<Last year|Last month|The time before> you paid {small}.", "<We delivered|You received> {item} on {due}.",
+    "Your <customer|client|member> number <is|stays> {ref}.", "<The parcel|Your order> has the <code|number> {ref}.",
+    "It <was for|contains|is about> {item} and {item2}.", "{buyer} <signed for it|got the goods|takes part as well>.",
+    "<A reminder fee|A late fee> would be {small}.", "You have <a credit|a voucher> of {small} for next time.",
+    "Our <offer|price list> is good until {due}.", "<Greetings|Regards> to {you} from all of us.",
+]
+HELLO = [
+    "<Hi|Hello|Dear|Hey|Good evening|Good afternoon|Welcome> <{you}|{buyer}|team|colleagues|friends><,|!|:|>",
+    "<Re|Subject|About>: <your {doc}|payment|{item}|our {doc}>", "To: {buyer}", "<Fwd|FW>: <{doc}|message from {me}>", "",
+]
+BYE = [
+    "<Greetings|All the best|Warm regards|Bye|Yours truly|Take care|Until soon><,|>\n<{me}\n|>{vendor}",
+    "<This message was sent|Sent> by {vendor}<.|, {place}|>", "{vendor} <|\n>{street}<\n| >{place}",
+    "<On behalf of|For> {vendor}<, {me}|\n{me}>", "<{me}, |>accounts at {vendor}", "The team of {vendor}<, {place}|>",
+]
+LATER = ["<Thanks|Bye>, {me}", "<Warm regards|All the best>\n{me}"]
 ERRORS = ["date: does not match the pattern", "currency: does not match the pattern", "vendor: too short"]
 
 
@@ -160,9 +266,9 @@ def amounts(g):
     return currency, how, lambda cents: forms[how].format(amount(cents)), amount, lambda day: date(*day)
 
 
-def items_of(g):
+def items_of(g, count=None):
     out = []
-    for _ in range(g.r.choice((1, 1, 2, 2, 3, 3, 4, 5, 6))):
+    for _ in range(count or g.r.choice((1, 1, 2, 2, 3, 3, 4, 5, 6))):
         name = (g.value(ADJ) + " " if g.p(0.3) else "") + g.value(ITEMS)
         price = g.r.choice((g.int(150, 9999), g.int(1000, 99999), 500 * g.int(1, 90)))
         out.append((g.r.choice((1, 1, 1, 2, 3, 4, 5, 10, 12)), name, price))
@@ -264,14 +370,184 @@ def form(g, gold, kind):
     return text
 
 
+def company(g):
+    """A name of one to five words, half of them with digits, signs or a legal form."""
+    if g.p(0.4):
+        return g.company()
+    while True:
+        word = lambda: g.any([g.word, g.word, g.word, lambda: g.value(TRADE), lambda: g.digits(g.int(1, 3)), g.place])()
+        name = g.word() if g.p(0.8) else g.digits(g.int(1, 3)) + g.any(["", " ", "-"]) + g.word()
+        for _ in range(g.r.choice((0, 0, 1, 1, 2, 3, 4))):
+            name += g.any([" ", " ", " ", " ", "-", " & ", " + ", " of ", " and ", "'s ", "/"]) + word()
+        if g.p(0.5):
+            name += g.any([" ", " ", " ", ", "]) + g.any(SUFFIX)
+        name = g.any([str, str, str, str, str.upper, str.lower])(name)
+        if g.mine(name):
+            return name
+
+
+def number(g):
+    """A document number of one to four groups."""
+    if g.p(0.4):
+        return g.document_number()
+    letters = lambda: "".join(g.any("ABCDEFGHKLMNPRSTUVWXYZ") for _ in range(g.int(1, 4)))
+    groups = [g.any([letters, lambda: g.digits(g.int(1, 4)), lambda: g.digits(g.int(2, 8))])() for _ in range(g.int(0, 3))]
+    return g.any(["-", "/", ".", "_", "", "-"]).join(groups + [g.digits(g.int(2, 7))])
+
+
+def currency_of(g):
+    """-> code, a function that writes cents with the currency, one that writes them bare."""
+    currency = g.any(list(CURRENCY))
+    name = g.any([currency, currency, CURRENCY[currency], CURRENCY[currency], g.any(SPOKEN[currency])])
+    form = g.any(["{n} {a}", "{a} {n}"] if len(name) > 3 else ["{n} {a}", "{a} {n}", "{n}{a}", "{a}{n}"])
+    amount = g.any(AMOUNT_STYLES)
+    return currency, name, lambda cents: form.format(n=name, a=amount(cents)), amount
+
+
+def label(g, known, more, noun):
+    """A label of `known` or one put together from `more`, in any case, but none that is kept for unseen."""
+    key = lambda text: "".join(c for c in text.lower() if c.isalnum())
+    kept = {key(text.format(K=noun, rate="")) for text in known[4::5]}
+    while True:
+        text = (g.shape(known) if g.p(0.4) else g.vary(g.any(more))).format(K=noun, rate=g.any([5, 7, 10, 19, 20]))
+        text = g.any([str, str, str, str.upper, str.lower, str.title])(text)
+        if key(text) and key(text).rstrip("0123456789") not in kept or text == "#":
+            return text
+
+
+def laid_out(g, pairs):
+    """Labels and values in one layout: one per line, below each other, or as a table with the labels on top."""
+    pairs = [(l.rstrip(":"), v) for l, v in pairs]
+    if len(pairs) > 1 and g.p(0.2):
+        cut, cell = g.int(1, min(4, len(pairs))), g.any(CELL)
+        chunks = [pairs[i:i + cut] for i in range(0, len(pairs), cut)]
+        return [cell.join(column) for chunk in chunks for column in zip(*chunk)]
+    pair = g.any(PAIR)
+    lines = [pair.format(l=l, v=v) for l, v in pairs]
+    if g.p(0.15) and "\n" not in pair:
+        lines = [g.any(CELL).join(lines[i:i + 2]) for i in range(0, len(lines), 2)]
+    return lines
+
+
+def sheet(g, gold, kind, count=None):
+    """An invoice, a receipt or an order put together from parts."""
+    currency, name, money, amount = currency_of(g)
+    gold.update(currency=currency, total=0)
+    for key in gold:
+        if g.p(0.06):
+            gold[key] = None
+    noun = {"invoice": "Invoice", "receipt": "Receipt", "purchase order": g.any(["PO", "Order"])}[kind]
+    tag = lambda known, more: label(g, known, more, noun)
+    write, day = money if gold["currency"] and g.p(0.7) else amount, g.any(DATE_STYLES)
+    items = items_of(g, count) if count or g.p(0.85) else []
+    net = sum(q * u for q, _, u in items) or g.int(500, 90000)
+    tax, charge, off = net * g.any([0, 5, 7, 10, 19, 20, 25]) // 100, g.any([0, 0, 490, 1250]), g.any([0, 0, 0, net // 10])
+    total = net + tax + charge - off
+    if gold["total"] is not None:
+        gold["total"] = total
+
+    top = [g.any(HEADINGS).format(t=g.shape(TITLES[kind]), n=g.int(1, 4))] if g.p(0.85) else []
+    facts, sums = [], []
+    if gold["vendor"] and kind != "purchase order" and g.p(0.4):
+        block = [gold["vendor"]] + [f"{g.int(1, 240)} {g.value(STREETS)}", f"{g.digits(5)} {g.place()}"][:g.int(0, 2)]
+        top.insert(g.any([0, len(top)]), g.any(["\n", "\n", "\n", " | "]).join(block))
+    elif gold["vendor"]:
+        facts.append((tag(VENDOR_LABEL, MORE_VENDOR), gold["vendor"]))
+    if gold["document_number"]:
+        facts.append((tag(NUMBER_LABEL, MORE_NUMBER), gold["document_number"]))
+    if gold["date"]:
+        facts.append((tag(DATE_LABEL, MORE_DATE), day(*gold["date"])))
+    for chance, known, more, value in (
+        (0.6, BUYER_LABEL, MORE_BUYER, lambda: company(g)), (0.4, OTHER_DATE, MORE_OTHER_DATE, lambda: day(*g.date())),
+        (0.2, OTHER_DATE, MORE_OTHER_DATE, lambda: day(*g.date())), (0.4, OTHER_NUMBER, MORE_OTHER_NUMBER, lambda: number(g)),
+        (0.2, OTHER_NUMBER, MORE_OTHER_NUMBER, lambda: g.digits(g.int(4, 10))), (0.3, CONTACT, MORE_CONTACT, g.person),
+    ):
+        if g.p(chance):
+            facts.append((tag(known, more), value()))
+    g.r.shuffle(facts)
+    if write is amount and gold["currency"]:
+        facts.insert(g.int(0, len(facts)), (g.any(CURRENCY_LABEL), g.any([currency, name])))
+    cut = g.any([0, len(facts), len(facts), g.int(0, len(facts))])
+
+    show = write if g.p(0.5) else amount
+    style, cell = g.shape(ITEM_STYLES), g.any(CELL)
+    if g.p(0.3):
+        style = cell.join(g.r.sample(["{it}", "{q}", "{u}", "{s}", "{i}"], g.int(2, 5)))
+    rows = [style.format(i=i + 1, q=q, it=it, u=show(u), s=show(q * u)) for i, (q, it, u) in enumerate(items)]
+    if rows and g.p(0.5):
+        rows.insert(0, g.shape(ITEM_HEAD))
+    if items and g.p(0.6):
+        sums.append((tag(SUBTOTAL, MORE_SUBTOTAL), write(net)))
+    for value, labels in ((charge, CHARGE), (-off, DISCOUNT)):
+        if items and value:
+            sums.append((g.any(labels), ("-" if value < 0 else "") + write(abs(value))))
+    if tax and g.p(0.8):
+        sums.append((tag(TAX, MORE_TAX), write(tax)))
+    g.r.shuffle(sums)
+    if gold["total"] is not None:
+        sums.insert(len(sums) if g.p(0.8) else 0, (tag(TOTAL_LABEL, MORE_TOTAL), write(total)))
+    for _ in range(g.any([0, 0, 0, 1, 2])):
+        sums.append((g.any(SETTLED), write(g.int(100, 9000))))
+
+    parts = [top, laid_out(g, facts[:cut]), rows, laid_out(g, sums), laid_out(g, facts[cut:])]
+    if g.p(0.15):
+        parts[1], parts[3] = parts[3], parts[1]
+    if g.p(0.2):
+        parts = [[g.say(SECTIONS, t=noun.lower())] + part if part and i in (1, 3) else part for i, part in enumerate(parts)]
+    if g.p(0.4):
+        parts.append([g.say(FOOTER, days=g.any([7, 10, 14, 30]), iban=g.digits(12), place=g.place())])
+    if not sums and write is money and (not items or show is amount):
+        gold["currency"] = None
+    rule = g.any(RULES)
+    return f"\n{rule}\n".join("\n".join(part) for part in parts if part)
+
+
+def letter(g, gold):
+    """A message put together from one sentence per field, in any order, with others between them."""
+    currency, _, money, _ = currency_of(g)
+    date, total = g.any(DATE_STYLES), g.r.choice((g.int(500, 99999), g.int(1000, 2000000)))
+    gold.update(currency=currency, total=total)
+    for key in gold:
+        if key != "currency" and g.p(0.1):
+            gold[key] = None
+    said = [g.any(SLOTS[key]) for key in SLOTS if gold[key] is not None]
+    aside = [g.any(ASIDES) for _ in range(g.any([0, 1, 1, 2, 3]))]
+    if gold["total"] is None:
+        gold["currency"], aside = None, [text for text in aside if "{small}" not in text]
+    lines = said + aside
+    g.r.shuffle(lines)
+    body = g.any([" ", " ", "\n", "\n\n"]).join(lines)
+    end = g.any(BYE if gold["vendor"] else LATER)
+    if gold["vendor"] and g.p(0.2):
+        body, end = f"{g.any(['', 'From: '])}{gold['vendor']}\n\n{body}", g.any(LATER)
+    text = g.vary("\n\n".join(part for part in (g.any(HELLO), body, end) if part))
+    return text.format(
+        num=gold["document_number"], date=gold["date"] and date(*gold["date"]), total=money(total), vendor=gold["vendor"],
+        doc=g.any(["invoice", "bill", "receipt", "purchase order", "statement", "order"]), due=date(*g.date()),
+        small=money(g.int(100, 30000)), item=g.value(ITEMS), item2=g.value(ITEMS), ref=number(g), buyer=company(g),
+        you=g.first(), me=g.person(), place=g.place(), street=g.value(STREETS),
+    )
+
+
 def document(g, long=False):
     """-> text and gold record (date as a tuple, total in cents)."""
-    gold = {"vendor": g.company(), "document_number": g.document_number(), "date": g.date(), "currency": None, "total": None}
+    mixed = g.split != "unseen"
+    vendor, num = (company(g), number(g)) if mixed and g.p(0.6) else (g.company(), g.document_number())
+    gold = {"vendor": vendor, "document_number": num, "date": g.date(), "currency": None, "total": None}
     kind = g.any(["invoice", "invoice", "receipt", "purchase order", "email", "email"])
-    text = email(g, gold) if kind == "email" else form(g, gold, kind)
-    for _ in range(g.int(2, 9) if long else 0):
-        lines = [g.say(TERMS, days=g.any([7, 10, 14, 30]), place=g.place()) for _ in range(g.int(2, 5))]
-        text += "\n\n" + " ".join(lines)
+    if mixed and g.p(0.7):
+        count = g.int(8, 24) if long and g.p(0.5) else None
+        text = letter(g, gold) if kind == "email" else sheet(g, gold, kind, count)
+    else:
+        text = email(g, gold) if kind == "email" else form(g, gold, kind)
+    terms = lambda: " ".join(g.say(TERMS, days=g.any([7, 10, 14, 30]), place=g.place()) for _ in range(g.int(2, 5)))
+    if mixed and long:
+        size = g.int(1800, 4200)
+        while len(text) < size:
+            text += "\n\n" + terms()
+    else:
+        for _ in range(g.int(2, 9) if long else 0):
+            text += "\n\n" + terms()
     if g.p(0.3):
         text = text.replace("\n\n", "\n")
     return text, gold

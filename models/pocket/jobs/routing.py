@@ -159,17 +159,202 @@ PRIORITIES = {
         "I am annoyed, this has taken {n} days.", "Our work is blocked.",
     ],
     "urgent": [
-        "This is urgent!", "Our production is down.", "All our {n} users are affected right now.", "We are losing money every minute.",
-        "Please act immediately.", "This is an emergency.", "URGENT", "Everything has stopped, we need help now.",
-        "We need help within the hour.", "ASAP please, our customers are affected.", "Someone has broken into our system.",
-        "Our whole company is at a standstill.", "It must be fixed right now.", "Critical: all sites are down.",
+        "This is urgent!", "I need somebody on the phone right now.", "Drop everything else, please.", "We are losing money every minute.",
+        "Please act immediately.", "This is an emergency.", "URGENT", "We need help now, not later.",
+        "We need help within the hour.", "ASAP please, our customers are affected.", "Help, we have only minutes left!",
+        "Most urgent, please call at once.", "It must be fixed right now.", "Critical: we need you right now.",
         "Please help us immediately.", "<Very urgent|Extremely urgent>!", "Please help <now|right away>, it is an emergency.",
-        "<Everything|The whole company> is at a standstill.", "We need an answer within minutes.", "This cannot wait a minute.",
-        "All <sites|systems|offices> are down right now.", "We lose customers every minute.", "Act now, please!",
-        "<It is|This is> an emergency for <us|our company>.", "Urgent help needed!", "Production has stopped completely.",
-        "Please fix it immediately, everything is down.", "We need somebody right now.", "Emergency!", "This must be solved within the hour.",
+        "Every minute <counts|matters> now.", "We need an answer within minutes.", "This cannot wait a minute.",
+        "Top emergency, call <me|us> now.", "We lose customers every minute.", "Act now, please!",
+        "<It is|This is> an emergency for <us|our company>.", "Urgent help needed!", "Alarm! We need you at once.",
+        "Solve this immediately, it is a catastrophe.", "We need somebody right now.", "Emergency!", "This must be solved within the hour.",
     ],
 }
+# Wordings for train and held alone, on top of those above.
+MORE_QUEUES = {
+    "billing": [
+        "<The|Your|Our latest> <invoice|bill|statement> {inv} <is|looks|seems> <wrong|too high|incorrect|not right><| to me>.",
+        "<I|We> <paid|transferred|sent> {amt} <too much|twice|by mistake><| on {date}>.",
+        "<I|We> <see|found|noticed> <a|an unknown|a second|a strange> <charge|debit|payment|fee> of {amt}<| on {date}>.",
+        "<Please|Could you|Can you> <send|e-mail|forward> <me|us> <the|a new|a corrected> <invoice|receipt|bill|credit note><| for {date}| for {prod}>.",
+        "<Where is|I am waiting for|We expect> <my|our|the> <refund|credit|money><| of {amt}>.",
+        "<Please|Could you> <refund|return|pay back|credit> <the|our|my> {amt}<| from {date}>.",
+        "<The|Your> <sales tax|tax rate|tax number|price per unit|due date> on <bill|invoice> {inv} <should be different|needs a correction|is not right>.",
+        "<My|Our> <credit card|debit card|bank> <was declined|refused the payment|shows two charges><| on {date}>.",
+        "<How|Where> can <I|we> <pay|settle> <the|my|our> <bill|open amount|invoice {inv}>?",
+        "<Why|For what> <did you charge|was I billed|do we pay> {amt}<| on {date}| for {prod}>?",
+        "<Please put|Put|We need> <our|the> <purchase order|VAT id|cost centre> {inv} on <the|every> <invoice|bill>.",
+        "<The|A> reminder <says|claims> that <we|I> owe {amt}, but <it is|that was|all is> paid.",
+        "<Our|My> <payment|billing> <method|data|address> <has changed|must be updated><| from {date}>.",
+        "<You|Your company> <collected|took|withdrew> the <fee|amount|money> <again|a second time|although we had paid>.",
+        "<I|We> <dispute|do not accept|question> <invoice|bill|the charge on> {inv}.",
+    ],
+    "technical": [
+        "{prod} <gives|shows|displays> <me|us> <an error|error {code}|a warning|code {code}><| when I click save| after login| at start>.",
+        "<The|Your> <app|website|software|server|portal> <crashes|freezes|hangs|stops><| all the time| every {n} minutes| since {date}>.",
+        "<Uploading|Printing|Exporting|Searching|Saving> <in|with|from> {prod} <fails|is broken|ends with {code}|no longer works>.",
+        "<I|We> <get|receive|run into> <a|the> <timeout|bug|glitch|exception|fault><| {code}> in {prod}.",
+        "<The|Our> <sync|import|export|upload|download|integration|report> <fails|is stuck|has failed|never finishes><| since {date}| at {n} percent| with {code}>.",
+        "{prod} <is|got|became> <unusable|very slow|unstable><| since {date}| after the update| on my laptop>.",
+        "<Half of|Some of|All> <our|my> <files|data|entries|pictures> <are gone|are missing|cannot be opened> <in|from> {prod}.",
+        "<The|A> <new version|last update|latest patch> <broke|damaged|has broken> <{prod}|the export|our setup>.",
+        "<Why|How come> does {prod} <crash|fail|stop|log {code}><| every time| on my tablet>?",
+        "<How|Can you tell us how to|Please help us to> <fix|solve|get rid of> <error|code|the message> {code}?",
+        "<The|Your> <API|webhook|endpoint|connector> <gives|sends|responds with> <{code}|wrong data|empty data>.",
+        "{prod} <cannot|does not|will not> <open|start|connect|install|update><| any longer| on our computers| since {date}>.",
+        "<Nothing happens|I see an empty window|The screen flickers> when <I|we> <open|start|use> {prod}.",
+        "<My|Our> <phone|tablet|browser|laptop> <shows|has> <problems|an error> with {prod}.",
+    ],
+    "sales": [
+        "<Please send|Send|Could you send|Can you mail> <me|us> <a|your> <quote|offer|quotation|price list><| for {n} <users|seats|licenses>| for {prod}>.",
+        "<What|How much> <would|do> {n} <users|seats|licenses> <of|for> {prod} cost?",
+        "<I|We> <consider|plan|think about> <buying|ordering|getting> <{prod}|{n} licenses|the Pro plan|the Enterprise plan>.",
+        "<Can|Could|May> <I|we> <see|get|book|have> a <demo|presentation|test version|trial><| of {prod}><| for our team>?",
+        "<Which|What> <plan|edition|package|license> <fits|suits|is right for> {n} <people|users|employees>?",
+        "<Do you have|Is there|Can we get> a <discount|better price|special price|rebate> for <{n} users|schools|a long contract|non-profits>?",
+        "<I|We> <want|would like|intend> to <order|buy|purchase|license> <{n} seats|{prod}|more licenses|the Business plan>.",
+        "<Please|Could somebody from sales> call <me|us> about <prices|an order|a purchase|buying {prod}>.",
+        "{comp} <is interested in|wants to buy|wants a quote for|would like to try> {prod}.",
+        "<We are|I am> <a new customer|not a customer yet> and <want|would like> <an offer|to know your prices|to buy {prod}>.",
+        "<What|Which functions> does the <Pro|Business|Enterprise|Premium> <plan|edition> <include|offer|contain>?",
+        "<We|I> <compare|look at> <several|{n}> <products|vendors|tools> and <need|want> <your prices|a quote|an offer>.",
+        "<Is|Will> {prod} <available|on sale|cheaper> <in {place}|for resellers|for {n} users>?",
+        "<We need|Please add|I would like to buy> {n} <more|additional|extra> <seats|licenses>, <what is the price|please make an offer>.",
+    ],
+    "account": [
+        "<I|We> <cannot|can not|can no longer> <log in|sign in|get in><| as {mail}| since {date}>.",
+        "<My|Our|The> <password|login|passcode> <is|was> <rejected|refused|lost|forgotten|not valid>.",
+        "<Please|Could you|Can you> <reset|renew|send me> <my|the> <password|login|access code><| for {mail}>.",
+        "<Please|Could you|Can you> <add|create|register> <{me}|{mail}|a new colleague> <as a user|as an administrator|to our team account>.",
+        "<Please|Could you> <remove|deactivate|block|unlock> the <user|login|profile><| of> <{me}|{mail}>.",
+        "<How|Where> <can I|do I|can we> <change|edit|update> <my|our> <e-mail address|name|profile|password|user rights|phone number>?",
+        "<I|We> <want|need|would like> to <change|correct> the <name|e-mail|address|owner> <of|in> <my|our> <account|profile><| to {mail}>.",
+        "<The|My> <two-factor|security|login|confirmation> <code|mail|message> <does not arrive|never arrives|is not accepted|came too late>.",
+        "<My|Our> <account|user|login> <is|was|got> <blocked|suspended|disabled|locked><| since {date}>.",
+        "{me} <should|must|may> <get|have|lose> <access|the admin role|the rights> <to our account|in our workspace>.",
+        "<I|We> <need|request> <access|admin access|a new login> for <{mail}|{me}|a colleague>.",
+        "<My|Our> <administrator|admin> <has left|is gone>, <please make {me} the owner|who can give us access>.",
+        "<Who|Which users> <can log in|has admin rights|is registered> <in|for> our account?",
+        "<Please|Could you> <rename|merge|move> <my|our> <account|accounts|workspace|user>.",
+    ],
+    "cancellation": [
+        "<I|We> <want|wish|have decided> to <cancel|end|terminate|stop> <my|our|the> <subscription|contract|plan|membership><| for {prod}| on {date}>.",
+        "<Please|Kindly> <cancel|end> <my|our> <plan|subscription|contract|membership><| {inv}| for {prod}><| by {date}| at the end of the term>.",
+        "<I|We> <hereby|now> <cancel|terminate|give notice for> <the|our> <contract|subscription|agreement><| {inv}>.",
+        "<How|Where> <can I|do we|can we> <cancel|terminate|end> <the|our|my> <subscription|contract|plan><| for {prod}>?",
+        "<I|We> <will not|do not want to|are not going to> <renew|extend|continue> <{prod}|the subscription|our plan>.",
+        "<What is|Tell us> <the|our> <last day|end date> of <the contract|our subscription> <if we leave|after this cancellation>?",
+        "<We|I> <switch|change|move> to <a competitor|another product|other software>, <so please cancel|please end> <the|our> <contract|plan>.",
+        "<Please confirm|Confirm|I need a confirmation of> <the|my|our> <cancellation|termination><| of {inv}| of {prod}>.",
+        "<Please turn off|Turn off|Please prevent|Stop> the <automatic renewal|yearly renewal|extension><| of {prod}| of {inv}>.",
+        "{comp} <cancels|ends|gives up> <{prod}|its subscription|its contract><| on {date}>.",
+        "<My|Our> <contract|subscription|trial> <should|must|shall> <not be renewed|end on {date}|be cancelled>.",
+        "<We|I> <no longer|do not> <use|need|want> {prod}, <cancel it|please cancel|end the contract>.",
+        "<I|We> <want|would like> to <leave|quit|opt out> <before the next term|at the end of {date}|and end the contract>.",
+    ],
+    "other": [
+        "<I|We> <like|enjoy|love> your <blog|newsletter|new logo|website|video><| very much>.",
+        "<Where|In which street> is your <office|head office|shop> in {place}?",
+        "<Do you have|Is there> <an open position|a job|an internship|a traineeship> in {place}?",
+        "<I|We> <want|would like> to <interview|invite|meet> {me} <for a podcast|for our magazine|at our event in {place}>.",
+        "<May|Could> <I|we> <print|use|show> <a photo|your name|a picture of your office> in <our magazine|a school project|my thesis>?",
+        "<Thanks|Many thanks|Thank you> <to {me}|to your team> for the <nice|helpful|kind> <workshop|visit|words|talk><| in {place}>.",
+        "<When|On which days> is your <office|shop|reception> open?",
+        "<I|We> <lost|forgot|found> <a coat|a scarf|a pair of glasses|a pen> at your <stand|office|event><| in {place}>.",
+        "<We|Our club|Our school> <are|is> looking for <a sponsor|speakers|partners> for <a run|a fair|a festival> in {place}.",
+        "<I|We> <saw|met> {me} at <the fair|a conference> in {place}<, great talk>.",
+        "<Who|Which person> <is|was> the <founder|architect|speaker> <of {comp}|at the fair in {place}>?",
+        "<Congratulations|Best wishes> <to the team|on your anniversary|to {me}>!",
+        "<I am|We are> <a student|students|a teacher|a reporter> and <have|would like to ask> <some|a few> questions about <the history of|the people at> {comp}.",
+        "<Please|Could you> <subscribe me to|send me> your <magazine|newsletter|annual report>.",
+    ],
+}
+MORE_PRIORITIES = {
+    "low": [
+        "<This|It|My question|The matter> is <not|by no means|not at all> <urgent|critical|time-critical|a priority>.",
+        "<There is|I am in|We are in|I have> no <hurry|rush|time pressure|deadline><| at all| here| with this>.",
+        "<No|Really no|Absolutely no> <rush|hurry|pressure|stress><| at all| from my side| here>.",
+        "<Please answer|Answer|Reply|Look at it|Get back to me> <whenever|when|once> <you have time|it suits you|you get around to it|you have a quiet day>.",
+        "<Next week|Next month|Some time next month|Later this year|Any day> is <fine|okay|early enough|soon enough><| for me| for us>.",
+        "<I|We> <can wait|do not mind waiting|are patient|have time><| a few weeks| until next month| for your reply>.",
+        "<It is|This is> <only|just> <a|out of> <curiosity|idle interest|detail|side question|small wish>.",
+        "<Just|Only> <out of interest|a minor question|a little question|asking|curious>.",
+        "<Please do not|No need to|You do not need to> <hurry|rush|answer right away|treat this as urgent|drop anything for this>.",
+        "<Low|Lowest> <urgency|priority>, <please|thanks|take it slow>.",
+        "<It is|That is> <a|only a|just a> <minor|trivial|tiny> <matter|issue|point|detail>.",
+        "<We|I> do not need <an answer|a solution|it> <soon|today|this week|quickly|before next month>.",
+        "<If you find|Should you have> <a moment|some time> <one day|some day>, <have a look|let me know>.",
+    ],
+    "normal": [
+        "<Normal|Regular|Standard|Usual> priority.", "<Please handle|Handle> <this|it> <as usual|in the usual way|in the normal order>.",
+        "<Your|The> <normal|usual|regular> <response|answer> time is <fine|okay>.", "Priority: normal", "This is a <normal|regular|routine> request.",
+    ],
+    "high": [
+        "<We|I> <need|want|expect> <an answer|a reply|a solution|this done> <today|by tonight|by tomorrow|tomorrow|by the end of the day|this week|by Friday>.",
+        "<Please|Kindly> <answer|reply|respond|solve this|take care of it> <today|by tomorrow|before tomorrow evening|by the end of the day|this week|quickly>.",
+        "<This|It> is <very|quite|highly|extremely|really> important<| for us| for me| for our company>.",
+        "<This|The matter> has <high|a high|top> priority<| here| for our team>.",
+        "<I|We> <asked|wrote|called|contacted you> <twice|two times|three times|{n} times><| already| about this> <and got no answer|without any reply|before>.",
+        "<I|We> <have waited|am waiting|have heard nothing> <for {n} days|for weeks|since last week|far longer than promised><| now>.",
+        "<My|Our> <team|staff|department|office> <is stuck|is blocked|cannot go on|has to wait> <because of this|until this is solved|without your answer>.",
+        "<The|Our> <deadline|presentation|audit|board meeting> is <tomorrow|this week|on Friday|in two days>.",
+        "<I am|We are> <very|really|extremely|more and more> <unhappy|disappointed|annoyed|frustrated|angry><| about this| with your service>.",
+        "<High|Higher> <priority|importance><|, please|: please handle it soon>.",
+        "<This|It> <blocks|delays|holds up|stops> <our|my> <project|work|release|planning>.",
+        "<My|Our> <boss|manager|director> <asks every day|is getting impatient|wants an answer today|insists on a quick answer>.",
+        "<Still|To this day> no <answer|reply|solution> <from you|after {n} days|after my last mail>.",
+        "<Please|We ask you to> <give this priority|move this up the list|treat it with preference|hurry up a bit>.",
+        "This is my <second|third|fourth|fifth> <mail|message|request|reminder> about this.",
+    ],
+    "urgent": [
+        "<This|It|The matter> is <very |extremely |really ||>urgent<|!|, please help|, call me now>.",
+        "<URGENT|Urgent|VERY URGENT|Emergency|CRITICAL>: <please read this first|call me|help needed now|react now|do this at once>!",
+        "<We|I> <need|must have> <help|an answer|a solution|somebody> <now|right now|immediately|at once|this minute|in the next minutes|within {n} minutes|in one hour>.",
+        "<Call|Contact|Ring> <me|us> <back |><immediately|at once|right now|this very minute|asap>!",
+        "<Please react|React|Do something|Somebody must help> <immediately|at once|right away|this instant>.",
+        "<It is|This is> <an absolute|a real|a total> <emergency|catastrophe|disaster><|!>.",
+        "<We|Our company> <lose|loses|is losing> <money|orders|customers|revenue> <every second|by the minute|right now|with every minute>.",
+        "<There is|We have> <not a|no> <minute|second> to lose.",
+        "<Immediate|Instant> <help|action|reaction> <is needed|required|please>!",
+        "<Every|Each> <minute|second> <of delay|that passes> <costs us money|hurts us|makes it worse>.",
+        "Most urgent, <please drop everything|stop all else|do it now>.",
+    ],
+}
+OUTAGES = [  # urgent words about a technical matter
+    "Our production is down.", "All our {n} users are affected right now.", "Everything has stopped.", "Someone has broken into our system.",
+    "<Our whole company|Everything|The whole plant> is at a standstill.", "Critical: all sites are down.",
+    "All <sites|systems|offices|servers|shops> are <down|offline> right now.", "<Production|Our shop|The factory> has stopped completely.",
+    "<Nobody|None of our {n} people> can work at the moment, <everything is|all systems are> down.", "We are under attack right now.",
+]
+MORE_SUBJECTS = {
+    "low": ["small question", "no rush", "just curious", "minor point"], "normal": ["request", "message", "mail from {me}", "your help"],
+    "high": ["important", "second reminder", "answer needed today", "high priority"],
+    "urgent": ["URGENT", "emergency", "urgent: call now", "help needed right now"],
+}
+MORE_ASIDES = [
+    "<I|We> <live|work|are based> in {place}.", "<My|Our> <colleague|manager|assistant> {me} <also reads this mailbox|set things up|knows the details>.",
+    "<We|I> <started|began> with {prod} <in|on> {date}.", "<Our|The> office in {place} has {n} <people|desks|computers>.",
+    "<I|We> <read|found> your address <on the website|in the manual|in an old mail>.", "<Sorry|Excuse me> for <my English|the long mail|writing so much>.",
+    "I was on holiday <in {place}|last week|until {date}>.", "<We|I> use it <on a laptop|at work|with {n} colleagues|every morning>.",
+    "<You can call|Call> me under {n} {n} {n}<| in the morning| after lunch>.", "<I|We> <spoke|talked> with {me}<| on {date}| at the fair>.",
+    "{comp} <is a small firm|makes furniture|runs {n} shops|has an office> in {place}.", "<It is|This is> about <the office|our branch|the team> in {place}.",
+    "<I attach|Attached is|You find attached> <a picture|a screenshot|the file>.", "<Our reference|Reference|Ticket|Our sign>: {inv}.",
+    "<I write|I am writing> <for|on behalf of> {comp}.", "<As you know|As I said>, <we are|{comp} is> in {place}.", "We met <in|near> {place} <on|around> {date}.",
+]
+HERRINGS = [  # another queue's or another priority's words, said of what is settled
+    "<The|Our> <last|previous> <invoice|bill> was <fine|correct>, by the way.", "<We|I> <pay|paid> by <card|bank transfer> <as always|without problems>.",
+    "<The|My> login <works|worked> <fine|well>.", "<The|My> password <is not the problem|was changed on {date} and works>.",
+    "<We|I> bought {n} licenses <in|on> {date} and <are|am> happy with them.", "<Our|The> contract runs until {date} and <will go on|stays as it is>.",
+    "<Otherwise|Apart from that>, {prod} <works well|runs without errors>.", "The error of {date} <is solved|did not come back>.",
+    "<Last time|On {date}> you <answered|helped> within the hour, thank you.", "<Last year|In {date}> we had an <urgent|important> case, <it was solved|you solved it>.",
+    "<The|Your> demo <on|of> {date} was <helpful|good>.", "<The|Your> newsletter is nice, by the way.",
+]
+QUOTES = ["On {date}, {me} wrote:", "--- Original message ---\nFrom: {mail}", "-----\n{me} ({mail}):", "Previous message from {me}:", "{me} <{mail}> wrote on {date}:"]
+REPLIES = [
+    "<Thank you|Thanks> for your <message|mail|patience>.", "<How|What> can we <help you with|do for you>?", "<We have|I have> received your <mail|message>.",
+    "<Your ticket|The ticket> {inv} <is closed|was closed|is solved>.", "<Could you|Please> <describe|explain> <it|the matter> <in more detail|once more>?",
+    "<Please|Could you> <send|tell> us <the details|some more information|your customer number>.", "Your case was <passed on|handed> to {me}.",
+]
 SUBJECTS = {
     "billing": ["invoice {inv}", "payment", "refund", "wrong charge", "bill", "double payment", "receipt needed"],
     "technical": ["error in {prod}", "{prod} not working", "bug", "crash", "error {code}", "{prod} is slow", "problem with {prod}"],
@@ -203,47 +388,67 @@ REQUESTS = [
     "Support request:", "Please assign this ticket.", "Find the right team for this.",
 ]
 PRIORITY_SHARE = ("low", "normal", "normal", "high", "urgent")
+LONG = 2200, 4300  # characters
 
 
-def swap_letters(g, text):
+def typos(g, text):
     letters = list(text)
-    for _ in range(2):
+    for _ in range(g.int(1, 4)):
         i = g.r.randrange(len(letters) - 1)
         if letters[i].isalpha() and letters[i + 1].isalpha():
-            letters[i], letters[i + 1] = letters[i + 1], letters[i]
+            letters[i : i + 2] = g.any([letters[i + 1] + letters[i], letters[i] * 2 + letters[i + 1], letters[i]])
     return "".join(letters)
 
 
 def message(g, long=False):
     queue, priority = g.any(list(QUEUES)), g.any(PRIORITY_SHARE)
+    wide = g.split != "unseen"
     slots = lambda: dict(
         inv=g.document_number(), amt=f"{g.any(['€', '$', '£', 'EUR '])}{g.int(5, 2400)}{g.any(['', '.50', '.90', ',00'])}",
         date=g.day(), n=g.int(2, 400), prod=g.product(), comp=g.company(), place=g.place(), mail=g.mail(), me=g.person(),
         code=g.any([str(g.int(400, 599)), f"E{g.digits(4)}", f"0x{g.hex(4)}"]),
     )
-    say = lambda templates: g.say(templates, **slots())
-    body = [say(QUEUES[queue])]
-    if g.p(0.4):
-        body.append(say(QUEUES[queue]))
+
+    def say(templates, more=()):
+        template = g.any(more) if more and wide and g.p(0.6) else g.shape(templates)
+        return g.vary(template).format(**slots())
+
+    matter = lambda: say(QUEUES[queue], MORE_QUEUES[queue])
+    aside = lambda: g.vary(g.any(HERRINGS)).format(**slots()) if wide and g.p(0.2) else say(ASIDES, MORE_ASIDES)
+    scatter = lambda sentence: body.insert(g.r.randrange(len(body) + 1), sentence)
+    body = [matter() for _ in range(g.any((1, 1, 2)))]
     if priority != "normal":
-        body.insert(len(body) if g.p(0.7) else 0, say(PRIORITIES[priority]))
-    for _ in range(g.int(15, 70) if long else g.any((0, 0, 0, 1, 1, 2))):
-        body.insert(g.r.randrange(len(body) + 1), say(ASIDES))
+        more = MORE_PRIORITIES[priority] + (OUTAGES if (queue, priority) == ("technical", "urgent") else [])
+        for _ in range(2 if wide and g.p(0.2) else 1):
+            body.insert(g.any((0, len(body), len(body))), say(PRIORITIES[priority], more))
+    elif wide and g.p(0.15):
+        body.append(say(MORE_PRIORITIES["normal"]))
+    size = g.int(LONG[0], LONG[1]) if long else 0
+    for _ in range(g.any((0, 0, 0, 1, 1, 2))):
+        scatter(aside())
+    while sum(map(len, body)) < (size * g.any((0.3, 1)) if wide else size):
+        scatter(aside())
     text = g.any([" ", " ", "\n", "\n\n"]).join(body)
     if g.p(0.5):
         text = say(GREETINGS) + g.any([" ", "\n\n", "\n"]) + text
     if g.p(0.5):
         text += g.any([" ", "\n\n", "\n"]) + say(CLOSINGS)
+    while wide and (g.p(0.08) or len(text) < size):
+        quoted = [g.vary(g.any(REPLIES)).format(**slots()) for _ in range(g.int(1, 3))] if g.p(0.5) else [matter(), aside()]
+        text += f"\n\n{say(QUOTES)}\n" + "\n".join("> " + sentence for sentence in quoted)
     if g.p(0.2):
-        text = f"Subject: {say(SUBJECTS[queue])}\n\n{text}"
-    if g.p(0.1):
+        subject = say(SUBJECTS[queue])
+        if wide and g.p(0.3):
+            subject = g.any(["{0}: {1}", "{1} - {0}", "[{0}] {1}"]).format(say(MORE_SUBJECTS[priority]), subject)
+        text = f"{g.any(['Subject', 'Subject', 'Re', 'Topic']) if wide else 'Subject'}: {subject}\n\n{text}"
+    if g.p(0.15):
         text = text.lower()
-    elif g.p(0.05):
+    elif g.p(0.05) and not long:
         text = text.upper()
     elif g.p(0.08):
         text = text.replace(".", "").replace(",", "")
-    if g.p(0.08):
-        text = swap_letters(g, text)
+    if g.p(0.1):
+        text = typos(g, text)
     return text, '{"queue": "%s", "priority": "%s"}' % (queue, priority)
 
 

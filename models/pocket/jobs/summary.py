@@ -1,4 +1,8 @@
-"""document-summarization: the title and the key sentences, copied verbatim; greetings and side remarks are left out."""
+"""document-summarization: the title, then the key sentences in their order, copied verbatim, one bullet each.
+
+A key sentence states a decision, date, amount, cause, risk or responsible person; a greeting or side remark has no figure
+and settles nothing. `unseen` draws on KINDS and SIDE_REMARKS alone.
+"""
 import textwrap
 
 from pools import *
@@ -243,12 +247,101 @@ KINDS = {
         ],
     },
 }
+MORE_KINDS = {
+    "study": {
+        "title": [
+            "<Study|Survey|Research note|Findings> on {policy}", "<Results|Findings> of the {x} <study|survey|trial>",
+            "<What|How> {users} people think about {policy}", "{x} <trial|experiment>: <results|first findings>",
+        ],
+        "facts": [
+            ["{users} people <took part|answered|were asked>.", "The <sample|panel|group> <had|counted> {users} <people|members>."],
+            [
+                "{pct} of <them|the participants|all answers> were <in favor|satisfied|against it|undecided>.",
+                "The <share|rate|error> <rose|fell|dropped|climbed> to {pct}.", "<Only|Nearly|Exactly> {pct} <chose|prefer> {item}.",
+            ],
+            ["The <effect|delay|decline> <comes from|is explained by> a {cause}.", "The authors <blame|name> a {cause} as the cause."],
+            ["The <study|trial|field work> <ended|was closed|began> on {date}.", "Data <was|were> <collected|gathered> until {date}."],
+            ["{p1} <headed|directed|supervised> the <study|research>.", "The <study|trial> was <run|done> under {p1}."],
+        ],
+    },
+    "market": {
+        "title": [
+            "Market <note|report|view>: {item}", "{comp}: <quarterly|yearly> <figures|results>", "<Prices|Demand> for {item}",
+            "{place} market <news|letter>", "<Trading update|Investor note>, {comp}",
+        ],
+        "facts": [
+            ["<Sales|Revenue|Turnover> <rose|fell|grew|shrank> <by|to> {pct}.", "The <price|demand> for {item} <fell|rose> by {pct}."],
+            ["{comp} <earned|lost|invested|reported> {money}.", "The <profit|loss|turnover> <reached|was> {money}."],
+            ["The <next|final> figures <are due|come out> on {date}.", "Trading <ends|resumes> on {date} at {t}."],
+            ["Analysts <blame|see> {risk} <for the fall|as a danger>.", "<Margins are|Growth is> <threatened|held back> by {risk}."],
+            ["<Buyers|Investors> <want|decided> to {decide}.", "The board <resolved|decided|intends> to {decide}."],
+        ],
+    },
+    "inspection": {
+        "title": [
+            "<Inspection|Audit|Site visit> <report|record>: {place}", "<Audit|Inspection> of the {x} <plant|line|store>",
+            "Safety <check|review> at {comp}", "<Findings|Record>: {place} <warehouse|depot>",
+        ],
+        "facts": [
+            ["The <visit|check|audit> <was|took place> on {date}.", "<Inspectors|Auditors> <came|visited us> on {date} at {t}."],
+            ["{n1} <defects|gaps|faults|findings> were <found|recorded|listed>.", "The <list|record> <has|names> {n1} <open points|defects>."],
+            ["{p1} <must|shall|is obliged to> {todo}.", "It falls to {p1} to {todo}.", "{p1} was <told|ordered|asked> to {todo}."],
+            ["<Repairs|Corrections> will cost {money}.", "A fine of {money} was <imposed|announced>."],
+            ["The <fault|defect> <stems from|goes back to> a {cause}.", "A {cause} <explains|caused> the defect."],
+        ],
+    },
+    "tender": {
+        "title": [
+            "<Tender|Call for offers>: {item}", "<Offer|Quotation|Proposal> <by|of> {comp}", "<Lease|License|Service> <deal|terms> with {comp}",
+            "<Renewal|Extension> of the {item} <deal|lease>",
+        ],
+        "facts": [
+            ["{comp} <offers|asks|demands> {money} for {item}.", "The <best|lowest> offer <is|was> {money}, made by {comp}."],
+            ["<Offers|Bids> are <accepted|open|received> until {date}.", "The <lease|license> <expires|is renewed> on {date}."],
+            ["<Delivery|Installation> takes {n1} <days|weeks>.", "The <warranty|guarantee> <covers|lasts> {n1} months."],
+            ["{p1} <evaluates|compares|examines> the offers.", "{p1} <makes|takes> the final decision."],
+            ["A discount of {pct} <applies|was agreed|is granted>.", "{pct} is <payable|due> in advance."],
+        ],
+    },
+}
+GENERAL = [  # facts for a document of any kind
+    [
+        "<After the break|In the end|As proposed|Once more>, <we|the board|managers|all sides> <decided|agreed|resolved> to {decide2}.",
+        "<The board|Management|The committee|{comp2}> has <decided|ruled|ordered> to {decide2}.",
+        "<It is|It was> <agreed|resolved|ruled> to {decide2}<| on {date3}| in {place3}>.",
+        "<The decision|The resolution|Final decision>: {decide2}.",
+    ],
+    [
+        "<The|This|Our> {x2} <costs|saves|needs|brings in|requires> {money2}<| per month| in total| in {place3}>.",
+        "<We|They|The team|Managers|{comp2}> <saved|paid|requested|invested|received> {money2}<| for the {x2}| in {place3}>.",
+        "<Savings|Income|Fees|Losses|Travel> <amount to|came to|reached|will reach> {money2}.",
+    ],
+    [
+        "<The|Our|A|Every> {x2} <must be|will be|has to be|was> <ready|sent|finished|delivered|tested> <by|on|before> {date3}.",
+        "<On|By|From|Until> {date3} the {x2} <is|will be> <closed|locked|under repair|on loan|in use>.",
+        "The <next|final|second> <review|meeting|check|step> is on {date3}<| in {place3}| with {p5}>.",
+    ],
+    [
+        "<The|Our> <share|rate|number|stock> of {x2}s <rose|fell|went up|is now|dropped> <by|to> {pct2}.",
+        "<We|They|Engineers|Clerks|The staff> <checked|counted|sold|ordered|returned|lost> {n2} {x2}s<| in {place3}| since {date3}>.",
+        "{n2} of the {x2}s are <new|ready|missing|damaged|in use>.", "<About|Nearly|More than> {pct2} of the {x2}s <failed|passed|are open>.",
+    ],
+    [
+        "{p5} <is responsible for|is in charge of|leads|heads|manages|owns> the {x2}<| from {date3}| in {place3}>.",
+        "Responsible for the {x2}<| in {place3}>: {p5}.", "<Responsibility|The lead|Ownership> <lies|rests|stays> with {p5}.",
+        "{p5} <must|has to|will|shall> <check|deliver|repair|sign|approve> the {x2}<| by {date3}| before {date3}>.",
+    ],
+    [
+        "The <delay|damage|error|loss> <was due to|comes from|was caused by> a {cause2}.",
+        "<Because of|Due to> a {cause2}<, the {x2} stopped| we lost the {x2}>.", "A {cause2} <stopped|damaged|delayed> the {x2}.",
+    ],
+]
 SIDE_REMARKS = [
     "Coffee and cake were served in the kitchen.", "The slides are on the shared drive.", "Thanks to everyone who <helped|came>.",
     "More details will follow <next week|soon|later>.", "The room was a bit too warm.", "Questions can be sent by e-mail.",
     "Parking is limited, so come early.", "The weather was fine.", "A photo was taken at the end.",
-    "The minutes were written by {p4}.", "{p4} asked about the canteen.", "{p4} was on vacation.", "{p4} sends regards.",
-    "The recording is on the intranet.", "Lunch was <good|late|served at noon>.", "<We hope|Hopefully> you had a good week.",
+    "{p4} sat by the door.", "{p4} asked about the canteen.", "{p4} was on vacation.", "{p4} sends regards.",
+    "The recording is on the intranet.", "Lunch was <good|late>.", "<We hope|Hopefully> you had a good week.",
     "The coffee machine is broken again.", "Please keep the kitchen clean.", "The plants need water.",
     "Some people joined by video.", "The sound was bad at first.", "Have a nice <day|weekend>.", "Thank you for reading.",
     "The printer is out of paper.", "There was some laughter.", "{p4} brought cookies.", "Best wishes to all.",
@@ -260,6 +353,27 @@ SIDE_REMARKS = [
     "{p4} took notes on paper.", "The lights went off for a moment.", "Snacks are in the hall.", "The beamer had to warm up.",
     "It is always nice to see you all.",
 ]
+MORE_REMARKS = [
+    "<The|Our|That> <coffee|tea|soup|cake|bread|fruit> <was|tasted|seemed> <fine|lovely|cold|a bit dry|better than usual>.",
+    "{p4} <smiled|laughed|yawned|waved|nodded|arrived late|left early|felt tired|stayed until the end><| as usual| again| at the back>.",
+    "{p4} <likes|talked about|mentioned|praised|misses> the <garden|view|music|old days|football|weather|sea>.",
+    "{p4} <thanked|greeted|cheered up|entertained> <everyone|the guests|the whole group|us all>.",
+    "<It|The day|The morning|The evening> was <windy|rainy|quiet|mild|grey|pleasant|rather long>.",
+    "<The|A> <dog|bird|child|neighbor|radio|fan> <was heard outside|made some noise|made people smile>.",
+    "<The|Those> <chairs|curtains|walls|windows|cups> <are|look|were> <nice|old|comfortable|clean|blue|a matter of taste>.",
+    "<Many|Several|A few> <colleagues|guests|visitors|readers> <seemed happy|were in a good mood|enjoyed the break|stood in line>.",
+    "<I|We> <hope|think|believe|trust> you <are well|enjoyed the holidays|had a pleasant trip|like the new look>.",
+    "<Thanks|Thank you> <again |>for <your patience|the kind words|being here|all your messages>.",
+    "<The {x3}|Our {x3}|A {x3}> <looked nice|stood in the corner|was a nice touch|is always fun to see|was talked about>.",
+    "<Speaking of|As for> the {x3}, <opinions differ|it is a long story|people like it|that is for another time>.",
+    "<Everybody|Nearly everyone|Hardly anybody> <knows|likes|remembers|noticed> the {x3}<| in {place4}>.",
+    "{place4} <is|was> <lovely|cold|crowded|worth a visit> <at this time of year|as ever|these days>.",
+    "<There|Here> is <little|nothing|not much> <more |>to <say|add|report> <about that|here|for now>.",
+    "<Of course|By the way|On a lighter note|As an aside>, <the {x3} was fun|the music was loud|{p4} was in a good mood|tea helps>.",
+    "<Such|Long> <days|texts|meetings> <make one hungry|are tiring|need patience>.",
+    "<Some|A few> <pictures|stories|old letters> of the {x3} <were passed around|hang in the hall|made us smile>.",
+]
+HEADINGS = ["Background", "Details", "Overview", "Other", "Remarks", "Summary of events", "Next", "From the floor", "General"]
 GREETINGS = [
     "Dear colleagues,", "Hi all,", "Hello everyone,", "Dear all,", "Hi team,", "Good morning,", "Dear team,", "Hello,",
     "To whom it may concern,", "Dear friends,",
@@ -279,57 +393,118 @@ REQUESTS = [
 
 
 def slots(g):
-    team, team2 = g.term(TEAMS), g.term(TEAMS)
     thing = lambda: f"{g.term(ADJ)} {g.term(THING)}"
-    p1 = g.person()
+    decide = lambda: f"{g.term(DECIDE_VERB)} the {g.term(ADJ)} {g.term(PROJECT)}"
+    cause = lambda: f"{g.term(ADJ_BAD)} {g.term(CAUSE_NOUN)}"
+    p1, p5 = others(g.person, 2)
+    place, place2, place3 = others(g.place, 3)
+    date, date2, date3 = others(g.day, 3)
+    money, money2 = others(g.money, 2)
     return dict(
-        comp=g.company(), p1=p1, p3=p1.split()[0], p4=g.person(), place=g.place(), place2=g.place(), prod=g.syllables(),
-        team=team, team2=team2, service=g.term(SERVICES), policy=g.term(POLICY), item=g.value(ITEMS), thing=g.value(THING),
-        cause=f"{g.term(ADJ_BAD)} {g.term(CAUSE_NOUN)}", fix=f"{g.term(FIX_VERB)} the {thing()}",
-        todo=f"{g.term(TODO_VERB)} the {thing()}", decide=f"{g.term(DECIDE_VERB)} the {g.term(ADJ)} {g.term(PROJECT)}",
-        risk=f"{g.term(ADJ_BAD)} {g.term(RISK)}", day=g.any(WEEKDAYS), date=g.day(), date2=g.day(), t=g.clock(),
-        mins=g.any([f"{g.int(4, 95)} minutes", f"{g.int(2, 9)} hours"]), money=g.money(), pct=f"{g.int(11, 97)}%",
-        users=g.r.choice((g.int(11, 999), g.int(1, 60) * 100)), n1=g.int(3, 60),
+        comp=g.company(), comp2=g.company(), p1=p1, p3=p1.split()[0], p5=p5, place=place, place2=place2, place3=place3,
+        prod=g.syllables(), x=g.term(THING), x2=g.term(THING), team=g.term(TEAMS), service=g.term(SERVICES),
+        policy=g.term(POLICY), item=g.value(ITEMS), cause=cause(), cause2=cause(), fix=f"{g.term(FIX_VERB)} the {thing()}",
+        todo=f"{g.term(TODO_VERB)} the {thing()}", decide=decide(), decide2=decide(),
+        risk=f"{g.term(ADJ_BAD)} {g.term(RISK)}", day=g.any(WEEKDAYS), date=date, date2=date2, date3=date3, t=g.clock(),
+        mins=g.any([f"{g.int(4, 95)} minutes", f"{g.int(2, 9)} hours"]), money=money, money2=money2,
+        pct=f"{g.int(11, 54)}%", pct2=f"{g.int(55, 97)}%", users=g.r.choice((g.int(101, 999), g.int(2, 60) * 100)),
+        n1=g.int(3, 40), n2=g.int(41, 99),
     )
+
+
+def others(draw, count):
+    """`count` different draws."""
+    drawn = []
+    while len(drawn) < count:
+        if (x := draw()) not in drawn:
+            drawn.append(x)
+    return drawn
+
+
+def capital(text):
+    return text[0].upper() + text[1:]
+
+
+def key_templates(g, draw, groups):
+    """3 to 5 wordings of different facts."""
+    own = [g.vary(draw(group)) for group in groups]
+    general = [] if g.split == "unseen" else [g.vary(g.any(group)) for group in g.r.sample(GENERAL, g.int(0, 3))]
+    own = g.r.sample(own, min(len(own), g.int(3, 5) if not general else g.int(2, 3)))
+    templates = own + general[:5 - len(own)]
+    if g.p(0.5):
+        g.r.shuffle(templates)
+    return templates
+
+
+def side_remark(g, values):
+    text = g.vary(g.shape(SIDE_REMARKS) if g.split == "unseen" or g.p(0.3) else g.any(MORE_REMARKS))
+    return capital(text.format(**values | dict(p4=g.person(), thing=g.value(THING), x3=g.term(THING), place4=g.place())))
+
+
+def side_remarks(g, values, long):
+    """A few remarks, or as many as fill a document of 900 to 1,900 tokens; none twice where the wordings suffice."""
+    count, size = (999, g.int(1900, 4300)) if long else (g.any((0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 8)), 9999)
+    remarks = []
+    for _ in range(count):
+        if sum(map(len, remarks)) > size:
+            break
+        remark = side_remark(g, values)
+        if remark not in remarks or g.split == "unseen":
+            remarks.append(remark)
+    return remarks
+
+
+def paragraphs_of(g, sentences, long):
+    out, i = [], 0
+    while i < len(sentences):
+        size = g.int(1, 6) if long else g.r.choice((1, 1, 2, 2, 3))
+        out.append(" ".join(sentences[i:i + size]))
+        i += size
+    return out
+
+
+def with_headings(g, paragraphs):
+    mark, count = g.any(["## ", ""]), min(len(paragraphs), g.int(1, 3))
+    places = sorted(g.r.sample(range(len(paragraphs)), count), reverse=True)
+    for place, heading in zip(places, g.r.sample(HEADINGS, count)):
+        paragraphs.insert(place, mark + heading)
+    return paragraphs
 
 
 def document(g, long=False):
     """-> text, summary, facts."""
-    kind = KINDS[g.any(list(KINDS))]
+    kinds = KINDS if g.split == "unseen" else KINDS | MORE_KINDS
+    name = g.any(list(kinds))
     values = slots(g)
-    title = g.say(kind["title"], **values)
-    title = title[0].upper() + title[1:]
-    chosen = kind["facts"] if len(kind["facts"]) == 3 else sorted(g.r.sample(kind["facts"], 3), key=kind["facts"].index)
-    templates = [g.vary(g.shape(group)) for group in chosen]
-    if g.p(0.3):
-        g.r.shuffle(templates)
-    key = [(s := t.format(**values))[0].upper() + s[1:] for t in templates]
-    used = {k for k in values if any("{%s}" % k in t for t in templates)}
-    facts = [str(values[k]) for k in values if k in used and str(values[k]) in " ".join(key)]
+    draw = g.shape if name in KINDS else g.any
+    title = capital(g.vary(draw(kinds[name]["title"])).format(**values))
+    templates = key_templates(g, draw, kinds[name]["facts"])
+    key = [capital(t.format(**values)) for t in templates]
+    facts = [str(v) for k, v in values.items() if any("{%s}" % k in t for t in templates) and str(v) in " ".join(key)]
 
-    side = lambda: g.say(SIDE_REMARKS, **(values | {"p4": g.person()}))
-    sentences = [(s, True) for s in key]
-    for _ in range(g.any((0, 0, 0, 1, 1, 2, 2, 3))):
-        sentences.insert(g.r.randrange(len(sentences) + 1), (side(), False))
-    paragraphs, i = [], 0
-    while i < len(sentences):
-        size = g.r.choice((1, 1, 2, 2, 3))
-        paragraphs.append(" ".join(s for s, _ in sentences[i:i + size]))
-        i += size
-    for _ in range(g.int(4, 25) if long else 0):
-        extra = " ".join(side() for _ in range(g.int(1, 5)))
-        paragraphs.insert(g.r.randrange(len(paragraphs) + 1), extra)
+    sentences = side_remarks(g, values, long)
+    places = sorted(g.int(0, len(sentences)) for _ in key)
+    for place, sentence in reversed(list(zip(places, key))):
+        sentences.insert(place, sentence)
+    layout = "plain" if g.split == "unseen" else g.any(["plain"] * 5 + ["list", "headings"])
+    layout = "wrapped" if g.p(0.1) else layout
+    if layout == "list":
+        mark = g.any("-*•")
+        paragraphs = ["\n".join(f"{mark} {s}" for s in sentences)]
+    else:
+        paragraphs = paragraphs_of(g, sentences, long)
+    if layout == "headings":
+        paragraphs = with_headings(g, paragraphs)
     if g.p(0.3):
         paragraphs.insert(0, g.shape(GREETINGS))
     if g.p(0.25):
-        paragraphs.append(g.say(CLOSINGS, **values))
+        paragraphs.append(g.say(CLOSINGS, p4=g.person()))
     head = g.any([title] * 6 + ["# " + title, "Subject: " + title])
-    if g.p(0.1):
-        paragraphs = textwrap.wrap("\n".join(paragraphs), g.int(60, 100))
-        text = head + "\n\n" + "\n".join(paragraphs)
+    if layout == "wrapped":
+        text = head + "\n\n" + "\n".join(textwrap.wrap("\n".join(paragraphs), g.int(60, 100)))
     else:
         text = g.any(["\n\n", "\n\n", "\n"]).join([head, *paragraphs])
-    return text, f"{title}. {' '.join(key)}", facts
+    return text, "\n- ".join([title, *key]), facts
 
 
 def make(g, inline, long):

@@ -1,0 +1,8 @@
+//! What the `packed` backend computes with: plain buffers, no tensors, no model. Every function exists for several
+//! [`Level`]s of the instruction set, and gives the same bits on each.
+
+mod level;
+pub mod matmul;
+pub mod attention;
+
+pub use level::Level;
