@@ -322,7 +322,7 @@ GENERAL = [  # facts for a document of any kind
         "The <next|final|second> <review|meeting|check|step> is on {date3}<| in {place3}| with {p5}>.",
     ],
     [
-        "<The|Our> <share|rate|number|stock> of {x2}s <rose|fell|went up|is now|dropped> <by|to> {pct2}.",
+        "<The|Our> <share|rate|stock> of {x2}s <rose|fell|went up|dropped> <by|to> {pct2}.",
         "<We|They|Engineers|Clerks|The staff> <checked|counted|sold|ordered|returned|lost> {n2} {x2}s<| in {place3}| since {date3}>.",
         "{n2} of the {x2}s are <new|ready|missing|damaged|in use>.", "<About|Nearly|More than> {pct2} of the {x2}s <failed|passed|are open>.",
     ],
@@ -443,7 +443,7 @@ def side_remark(g, values):
 
 def side_remarks(g, values, long):
     """A few remarks, or as many as fill a document of 900 to 1,900 tokens; none twice where the wordings suffice."""
-    count, size = (999, g.int(1900, 4300)) if long else (g.any((0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 8)), 9999)
+    count, size = (999, g.int(1350, 2700)) if long else (g.any((0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 8)), 9999)
     remarks = []
     for _ in range(count):
         if sum(map(len, remarks)) > size:
@@ -480,7 +480,8 @@ def document(g, long=False):
     title = capital(g.vary(draw(kinds[name]["title"])).format(**values))
     templates = key_templates(g, draw, kinds[name]["facts"])
     key = [capital(t.format(**values)) for t in templates]
-    facts = [str(v) for k, v in values.items() if any("{%s}" % k in t for t in templates) and str(v) in " ".join(key)]
+    used = [str(v) for k, v in values.items() if any("{%s}" % k in t for t in templates)]
+    facts = [v if v in " ".join(key) else capital(v) for v in used]
 
     sentences = side_remarks(g, values, long)
     places = sorted(g.int(0, len(sentences)) for _ in key)
@@ -501,7 +502,7 @@ def document(g, long=False):
         paragraphs.append(g.say(CLOSINGS, p4=g.person()))
     head = g.any([title] * 6 + ["# " + title, "Subject: " + title])
     if layout == "wrapped":
-        text = head + "\n\n" + "\n".join(textwrap.wrap("\n".join(paragraphs), g.int(60, 100)))
+        text = head + "\n\n" + "\n".join(textwrap.wrap("\n".join(paragraphs), g.int(60, 100), break_on_hyphens=False))
     else:
         text = g.any(["\n\n", "\n\n", "\n"]).join([head, *paragraphs])
     return text, "\n- ".join([title, *key]), facts
