@@ -157,20 +157,28 @@ SPOKEN = {
     "CHF": ["Swiss francs", "francs"], "SEK": ["Swedish kronor", "kronor"], "PLN": ["zloty", "zł"],
     "CAD": ["Canadian dollars", "C$"], "INR": ["Indian rupees", "rupees"], "JPY": ["Japanese yen", "yen"],
 }
+MORE_DATE_STYLES = [
+    lambda y, m, d: f"{y}.{m:02d}.{d:02d}", lambda y, m, d: f"{d}.{m}.{y}", lambda y, m, d: f"{MONTHS[m - 1][:3]}. {d}, {y}",
+    lambda y, m, d: f"{d:02d} {MONTHS[m - 1][:3].upper()} {y}", lambda y, m, d: f"{d:02d}/{MONTHS[m - 1][:3]}/{y}",
+    lambda y, m, d: f"the {d}th of {MONTHS[m - 1]} {y}", lambda y, m, d: f"{y} {MONTHS[m - 1]} {d:02d}",
+]
+MORE_AMOUNT_STYLES = [
+    lambda c: f"{c // 100:,}".replace(",", "'") + f".{c % 100:02d}", lambda c: f"{c // 100:,}".replace(",", " ") + f".{c % 100:02d}",
+]
 MORE_VENDOR = [
-    "Name of <the |><supplier|seller|shop|merchant|store|issuer>", "<Selling|Issuing|Supplying|Billing> <company|firm|business>",
+    "Name of <the |><supplier|seller|shop|merchant|store|issuer>", "<Selling|Issuing|Supplying> <company|firm|business>",
     "<Bought|Purchased|Ordered> <from|at>", "<Dealer|Retailer|Wholesaler|Manufacturer|Trader|Workshop|Firm|Outlet|Creditor>",
     "<Business|Company|Trade|Shop|Firm> name", "<Account holder|Legal entity|Beneficiary|Trading as|Your supplier|Your shop>",
 ]
 MORE_NUMBER = [
     "<Doc|Document|Bill|File|Paper|Record|Slip|{K}> <num|num.|no|#|nbr|key>", "{K} <doc|document> <no.|number|#>",
-    "<Our|The> {K} <number|no.>", "<File|Slip|Bill|Sheet> <number|no.>", "<Running|Sequence|Registration> no.",
+    "<Our|The> {K} <number|no.>", "<File|Slip|Bill|Sheet> <number|no.>", "<Running|Registration> no.",
     "<N°|Num.|Nº|#>", "{K} <N°|Nº|num>",
 ]
 MORE_DATE = [
     "<Bill|Booking|Sale|Purchase|Printing|Posting|Paper|Slip|Record> date", "<Printed|Drawn up|Made out|Prepared|Signed> on",
     "Date of <sale|purchase|billing|the document|the {K}|writing|printing>", "<Our|This> date", "{K} <dated|made on|drawn up>",
-    "Date (<dd/mm/yy|document|{K}>)",
+    "Date (<document|{K}>)",
 ]
 MORE_BUYER = [
     "<Customer|Client|Buyer|Receiver|Consignee|Addressee|Debtor|End user>", "<Delivery|Shipping|Mailing> <address|name>",
@@ -185,10 +193,10 @@ MORE_OTHER_NUMBER = [
     "<Customer|Client|Account|Member|Parcel|Tracking|Contract|Quote> <number|no.|code>", "<Phone|Fax|Mobile>",
     "<Tax|Bank|Register|Licence> <number|no.>", "Your <order|file|number|sign>", "<Shipment|Terminal|Table|Lane|Batch>",
 ]
-MORE_CONTACT = ["<Your |Our |><clerk|agent|contact person|manager|seller's clerk>", "<Signed|Checked|Packed|Approved> by"]
+MORE_CONTACT = ["<Your |Our |><clerk|agent|contact person|manager>", "<Signed|Checked|Packed|Approved> by"]
 MORE_TOTAL = [
     "<Total|Amount|Sum> <owed|outstanding|now due|to be paid|to settle|to transfer|charged|billed>",
-    "<Bill|Receipt|Full|End|Document|Complete> <total|amount|sum>", "<Total|Amount> <with|including> <tax|VAT>",
+    "<Bill|Receipt|Document> <total|amount|sum>", "<Total|Amount> <with|including> <tax|VAT>",
     "<Altogether|All in all|In total|Together|To be paid|To transfer|You owe|Due now|Now due|Payment due now>",
     "<Amount|Sum> we <ask for|charge|bill>", "Total for this {K}",
 ]
@@ -204,7 +212,7 @@ RULES = ["", "", "", "-" * 20, "=" * 16, "* * *", "_" * 12, "~~~~~~", "#####"]
 CELL = [" | ", "\t", "   ", " / ", "  ·  ", "; ", " || ", "     "]
 PAIR = [
     "{l}: {v}", "{l} {v}", "{l}\n{v}", "{l}:\n{v}", "{l}\n  {v}", "{l}\t{v}", "{l} | {v}", "| {l} | {v} |", "{l} ..... {v}",
-    "{l:.<24}{v}", "{l:<22}{v}", "{l:<16} {v}", "{l:>18}  {v}", "{l}: {v:>20}", "**{l}** {v}", "**{l}:** {v}", "* {l}: {v}",
+    "{l:.<24} {v}", "{l:<22} {v}", "{l:<16} {v}", "{l:>18}  {v}", "{l}: {v:>20}", "**{l}** {v}", "**{l}:** {v}", "* {l}: {v}",
     "• {l} {v}", "[{l}] {v}", "{l} ({v})", "{l} > {v}", "{l} -> {v}", "{l};{v}", "{l}, {v}", "_{l}_ {v}", "{v} ({l})",
     "{l} » {v}", "{l}::{v}", "({l}) {v}", "{l}/ {v}", "\"{l}\": \"{v}\"", "{l}:{v}",
 ]
@@ -224,8 +232,8 @@ SLOTS = {
         "The {doc} <with|has> the number {num}.", "<Look for|Search for> {doc} {num} in your portal.",
     ],
     "date": [
-        "It <bears|carries> the date {date}.", "We <wrote|drew up|made out|prepared> <it|the {doc}> on {date}.",
-        "<Its|The document's> date is {date}.", "The {doc} is <from|of> {date}.", "{date} is the date <on it|of the {doc}>.",
+        "It <bears|carries> the date {date}.", "We <wrote|prepared|printed> <it|the {doc}> on {date}.",
+        "<Its|The document's> date is {date}.", "The date <reads|says> {date}.", "{date} is the date <on it|of the {doc}>.",
         "The {doc} left our <office|desk|printer> on {date}.", "<Written|Made out|Drawn up> on {date}.",
     ],
     "total": [
@@ -236,7 +244,7 @@ SLOTS = {
     ],
 }
 ASIDES = [
-    "<Money|Payment|It> <should|must> arrive <by|before> {due}.", "<Of this|In this sum>, {small} is tax.",
+    "<The money|Your transfer> <should|must> arrive before {due}.", "<Of this|In this sum>, {small} is tax.",
     "<Last year|Last month|The time before> you paid {small}.", "<We delivered|You received> {item} on {due}.",
     "Your <customer|client|member> number <is|stays> {ref}.", "<The parcel|Your order> has the <code|number> {ref}.",
     "It <was for|contains|is about> {item} and {item2}.", "{buyer} <signed for it|got the goods|takes part as well>.",
@@ -244,15 +252,26 @@ ASIDES = [
     "Our <offer|price list> is good until {due}.", "<Greetings|Regards> to {you} from all of us.",
 ]
 HELLO = [
-    "<Hi|Hello|Dear|Hey|Good evening|Good afternoon|Welcome> <{you}|{buyer}|team|colleagues|friends><,|!|:|>",
+    "<Hi|Hello|Dear|Hey|Welcome> <{you}|{buyer}|team|colleagues|friends><,|!|:|>",
     "<Re|Subject|About>: <your {doc}|payment|{item}|our {doc}>", "To: {buyer}", "<Fwd|FW>: <{doc}|message from {me}>", "",
 ]
 BYE = [
     "<Greetings|All the best|Warm regards|Bye|Yours truly|Take care|Until soon><,|>\n<{me}\n|>{vendor}",
-    "<This message was sent|Sent> by {vendor}<.|, {place}|>", "{vendor} <|\n>{street}<\n| >{place}",
+    "<This message was sent|Sent> by {vendor}<.|, {place}|>", "{vendor}\n{street}<\n| >{place}",
     "<On behalf of|For> {vendor}<, {me}|\n{me}>", "<{me}, |>accounts at {vendor}", "The team of {vendor}<, {place}|>",
 ]
-LATER = ["<Thanks|Bye>, {me}", "<Warm regards|All the best>\n{me}"]
+LATER = ["<Thanks|Bye|Warm regards|Until soon>, {me}", "({me})", "/ {me}"]
+MORE_TERMS = [
+    "<The buyer|The customer|Whoever orders> <checks|inspects|counts> the goods <at once|within {days} days|on arrival>.",
+    "<Damage|A defect|A missing piece> must be <reported|shown|noted> <to the carrier|on the slip|by telephone>.",
+    "Our <liability|guarantee> <ends|lapses> <after {days} months|when the goods are changed|with resale>.",
+    "<Drawings|Samples|Offers> remain <ours|confidential|free of charge> <until an order follows|for {days} days>.",
+    "<Returns|Exchanges> need <the original box|a written request|our consent> <and a copy of this sheet|>.",
+    "<Force majeure|A strike|Bad weather> <frees us from|extends> <all|the agreed> <terms|deadlines>.",
+    "The law of <{place}|the seller's country> <governs|applies to> <this contract|all disputes>.",
+    "<Should one rule be void|If a clause fails>, <the others stay|the rest stays> in force.",
+    "A discount of {days} percent <needs|requires> <payment in advance|{days} orders a year>.",
+]
 ERRORS = ["date: does not match the pattern", "currency: does not match the pattern", "vendor: too short"]
 
 
@@ -400,7 +419,7 @@ def currency_of(g):
     currency = g.any(list(CURRENCY))
     name = g.any([currency, currency, CURRENCY[currency], CURRENCY[currency], g.any(SPOKEN[currency])])
     form = g.any(["{n} {a}", "{a} {n}"] if len(name) > 3 else ["{n} {a}", "{a} {n}", "{n}{a}", "{a}{n}"])
-    amount = g.any(AMOUNT_STYLES)
+    amount = g.any(AMOUNT_STYLES + MORE_AMOUNT_STYLES)
     return currency, name, lambda cents: form.format(n=name, a=amount(cents)), amount
 
 
@@ -438,7 +457,7 @@ def sheet(g, gold, kind, count=None):
             gold[key] = None
     noun = {"invoice": "Invoice", "receipt": "Receipt", "purchase order": g.any(["PO", "Order"])}[kind]
     tag = lambda known, more: label(g, known, more, noun)
-    write, day = money if gold["currency"] and g.p(0.7) else amount, g.any(DATE_STYLES)
+    write, day = money if gold["currency"] and g.p(0.7) else amount, g.any(DATE_STYLES + MORE_DATE_STYLES)
     items = items_of(g, count) if count or g.p(0.85) else []
     net = sum(q * u for q, _, u in items) or g.int(500, 90000)
     tax, charge, off = net * g.any([0, 5, 7, 10, 19, 20, 25]) // 100, g.any([0, 0, 490, 1250]), g.any([0, 0, 0, net // 10])
@@ -505,13 +524,13 @@ def sheet(g, gold, kind, count=None):
 def letter(g, gold):
     """A message put together from one sentence per field, in any order, with others between them."""
     currency, _, money, _ = currency_of(g)
-    date, total = g.any(DATE_STYLES), g.r.choice((g.int(500, 99999), g.int(1000, 2000000)))
+    date, total = g.any(DATE_STYLES + MORE_DATE_STYLES), g.r.choice((g.int(500, 99999), g.int(1000, 2000000)))
     gold.update(currency=currency, total=total)
     for key in gold:
         if key != "currency" and g.p(0.1):
             gold[key] = None
     said = [g.any(SLOTS[key]) for key in SLOTS if gold[key] is not None]
-    aside = [g.any(ASIDES) for _ in range(g.any([0, 1, 1, 2, 3]))]
+    aside = g.r.sample(ASIDES, g.any([0, 1, 1, 2, 3]))
     if gold["total"] is None:
         gold["currency"], aside = None, [text for text in aside if "{small}" not in text]
     lines = said + aside
@@ -536,18 +555,19 @@ def document(g, long=False):
     gold = {"vendor": vendor, "document_number": num, "date": g.date(), "currency": None, "total": None}
     kind = g.any(["invoice", "invoice", "receipt", "purchase order", "email", "email"])
     if mixed and g.p(0.7):
-        count = g.int(8, 24) if long and g.p(0.5) else None
+        count = g.int(8, 18) if long and g.p(0.5) else None
         text = letter(g, gold) if kind == "email" else sheet(g, gold, kind, count)
     else:
         text = email(g, gold) if kind == "email" else form(g, gold, kind)
-    terms = lambda: " ".join(g.say(TERMS, days=g.any([7, 10, 14, 30]), place=g.place()) for _ in range(g.int(2, 5)))
-    if mixed and long:
-        size = g.int(1800, 4200)
-        while len(text) < size:
-            text += "\n\n" + terms()
-    else:
-        for _ in range(g.int(2, 9) if long else 0):
-            text += "\n\n" + terms()
+
+    def term():
+        slots = {"days": g.any([7, 10, 14, 30]), "place": g.place()}
+        return (g.vary(g.any(MORE_TERMS)) if mixed and g.p(0.6) else g.vary(g.shape(TERMS))).format(**slots)
+
+    size, rounds = (g.int(1400, 2200), 99) if mixed else (float("inf"), g.int(2, 9) if long else 0)
+    while long and rounds and len(text) < size:
+        text += "\n\n" + " ".join(term() for _ in range(g.int(2, 5)))
+        rounds -= 1
     if g.p(0.3):
         text = text.replace("\n\n", "\n")
     return text, gold
