@@ -259,8 +259,14 @@ MORE_KINDS = {
                 "{pct} of <them|the participants|all answers> were <in favor|satisfied|against it|undecided>.",
                 "The <share|rate|error> <rose|fell|dropped|climbed> to {pct}.", "<Only|Nearly|Exactly> {pct} <chose|prefer> {item}.",
             ],
-            ["The <effect|delay|decline> <comes from|is explained by> a {cause}.", "The authors <blame|name> a {cause} as the cause."],
-            ["The <study|trial|field work> <ended|was closed|began> on {date}.", "Data <was|were> <collected|gathered> until {date}."],
+            [
+                "The <effect|delay|decline> <comes from|is explained by> a {cause}.",
+                "The authors <blame|name> a {cause} as the cause.",
+            ],
+            [
+                "The <study|trial|field work> <ended|was closed|began> on {date}.",
+                "Data <was|were> <collected|gathered> until {date}.",
+            ],
             ["{p1} <headed|directed|supervised> the <study|research>.", "The <study|trial> was <run|done> under {p1}."],
         ],
     },
@@ -270,7 +276,10 @@ MORE_KINDS = {
             "{place} market <news|letter>", "<Trading update|Investor note>, {comp}",
         ],
         "facts": [
-            ["<Sales|Revenue|Turnover> <rose|fell|grew|shrank> <by|to> {pct}.", "The <price|demand> for {item} <fell|rose> by {pct}."],
+            [
+                "<Sales|Revenue|Turnover> <rose|fell|grew|shrank> <by|to> {pct}.",
+                "The <price|demand> for {item} <fell|rose> by {pct}.",
+            ],
             ["{comp} <earned|lost|invested|reported> {money}.", "The <profit|loss|turnover> <reached|was> {money}."],
             ["The <next|final> figures <are due|come out> on {date}.", "Trading <ends|resumes> on {date} at {t}."],
             ["Analysts <blame|see> {risk} <for the fall|as a danger>.", "<Margins are|Growth is> <threatened|held back> by {risk}."],
@@ -284,15 +293,19 @@ MORE_KINDS = {
         ],
         "facts": [
             ["The <visit|check|audit> <was|took place> on {date}.", "<Inspectors|Auditors> <came|visited us> on {date} at {t}."],
-            ["{n1} <defects|gaps|faults|findings> were <found|recorded|listed>.", "The <list|record> <has|names> {n1} <open points|defects>."],
-            ["{p1} <must|shall|is obliged to> {todo}.", "It falls to {p1} to {todo}.", "{p1} was <told|ordered|asked> to {todo}."],
+            [
+                "{n1} <defects|gaps|faults|findings> were <found|recorded|listed>.",
+                "The <list|record> <has|names> {n1} <open points|defects>.",
+            ],
+            ["{p1} <must|shall|is obliged to> {todo}.", "{p1} was <told|ordered|asked> to {todo}."],
             ["<Repairs|Corrections> will cost {money}.", "A fine of {money} was <imposed|announced>."],
             ["The <fault|defect> <stems from|goes back to> a {cause}.", "A {cause} <explains|caused> the defect."],
         ],
     },
     "tender": {
         "title": [
-            "<Tender|Call for offers>: {item}", "<Offer|Quotation|Proposal> <by|of> {comp}", "<Lease|License|Service> <deal|terms> with {comp}",
+            "<Tender|Call for offers>: {item}",
+            "<Offer|Quotation|Proposal> <by|of> {comp}", "<Lease|License|Service> <deal|terms> with {comp}",
             "<Renewal|Extension> of the {item} <deal|lease>",
         ],
         "facts": [
@@ -306,7 +319,7 @@ MORE_KINDS = {
 }
 GENERAL = [  # facts for a document of any kind
     [
-        "<After the break|In the end|As proposed|Once more>, <we|the board|managers|all sides> <decided|agreed|resolved> to {decide2}.",
+        "<After the break|In the end|As proposed>, <we|the board|managers|all sides> <decided|agreed|resolved> to {decide2}.",
         "<The board|Management|The committee|{comp2}> has <decided|ruled|ordered> to {decide2}.",
         "<It is|It was> <agreed|resolved|ruled> to {decide2}<| on {date3}| in {place3}>.",
         "<The decision|The resolution|Final decision>: {decide2}.",
@@ -324,10 +337,11 @@ GENERAL = [  # facts for a document of any kind
     [
         "<The|Our> <share|rate|stock> of {x2}s <rose|fell|went up|dropped> <by|to> {pct2}.",
         "<We|They|Engineers|Clerks|The staff> <checked|counted|sold|ordered|returned|lost> {n2} {x2}s<| in {place3}| since {date3}>.",
-        "{n2} of the {x2}s are <new|ready|missing|damaged|in use>.", "<About|Nearly|More than> {pct2} of the {x2}s <failed|passed|are open>.",
+        "{n2} of the {x2}s are <new|ready|missing|damaged|in use>.",
+        "<About|Nearly|More than> {pct2} of the {x2}s <failed|passed|are open>.",
     ],
     [
-        "{p5} <is responsible for|is in charge of|leads|heads|manages|owns> the {x2}<| from {date3}| in {place3}>.",
+        "{p5} <is in charge of|leads|heads|manages|owns|looks after> the {x2}<| from {date3}| in {place3}>.",
         "Responsible for the {x2}<| in {place3}>: {p5}.", "<Responsibility|The lead|Ownership> <lies|rests|stays> with {p5}.",
         "{p5} <must|has to|will|shall> <check|deliver|repair|sign|approve> the {x2}<| by {date3}| before {date3}>.",
     ],
@@ -338,7 +352,7 @@ GENERAL = [  # facts for a document of any kind
 ]
 SIDE_REMARKS = [
     "Coffee and cake were served in the kitchen.", "The slides are on the shared drive.", "Thanks to everyone who <helped|came>.",
-    "More details will follow <next week|soon|later>.", "The room was a bit too warm.", "Questions can be sent by e-mail.",
+    "More details will follow <soon|later>.", "The room was a bit too warm.", "Questions can be sent by e-mail.",
     "Parking is limited, so come early.", "The weather was fine.", "A photo was taken at the end.",
     "{p4} sat by the door.", "{p4} asked about the canteen.", "{p4} was on vacation.", "{p4} sends regards.",
     "The recording is on the intranet.", "Lunch was <good|late>.", "<We hope|Hopefully> you had a good week.",
@@ -355,7 +369,7 @@ SIDE_REMARKS = [
 ]
 MORE_REMARKS = [
     "<The|Our|That> <coffee|tea|soup|cake|bread|fruit> <was|tasted|seemed> <fine|lovely|cold|a bit dry|better than usual>.",
-    "{p4} <smiled|laughed|yawned|waved|nodded|arrived late|left early|felt tired|stayed until the end><| as usual| again| at the back>.",
+    "{p4} <smiled|laughed|yawned|nodded|arrived late|left early|felt tired|stayed to the end><| as usual| again| at the back>.",
     "{p4} <likes|talked about|mentioned|praised|misses> the <garden|view|music|old days|football|weather|sea>.",
     "{p4} <thanked|greeted|cheered up|entertained> <everyone|the guests|the whole group|us all>.",
     "<It|The day|The morning|The evening> was <windy|rainy|quiet|mild|grey|pleasant|rather long>.",
@@ -426,13 +440,12 @@ def capital(text):
 
 
 def key_templates(g, draw, groups):
-    """3 to 5 wordings of different facts."""
+    """3 to 5 wordings of different facts, in any order."""
     own = [g.vary(draw(group)) for group in groups]
     general = [] if g.split == "unseen" else [g.vary(g.any(group)) for group in g.r.sample(GENERAL, g.int(0, 3))]
     own = g.r.sample(own, min(len(own), g.int(3, 5) if not general else g.int(2, 3)))
     templates = own + general[:5 - len(own)]
-    if g.p(0.5):
-        g.r.shuffle(templates)
+    g.r.shuffle(templates)
     return templates
 
 
@@ -443,7 +456,7 @@ def side_remark(g, values):
 
 def side_remarks(g, values, long):
     """A few remarks, or as many as fill a document of 900 to 1,900 tokens; none twice where the wordings suffice."""
-    count, size = (999, g.int(1350, 2700)) if long else (g.any((0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 8)), 9999)
+    count, size = (999, g.int(1350, 2500)) if long else (g.any((0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 8)), 9999)
     remarks = []
     for _ in range(count):
         if sum(map(len, remarks)) > size:
