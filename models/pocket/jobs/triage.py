@@ -276,6 +276,110 @@ CHANGES = [
         "+ @pytest.mark.skip", "+ #[ignore]", "+ it.skip(\"{var}\"", "- def test_{fn}():", "+ test.skip = true",
     ]),
 ]
+# Wordings for train and held alone, in the order of CHANGES.
+MORE = [
+    (["<Build|Create|Compose> the {mod} <query|statement> <from|with> <raw|plain> <input|parameters>", "<Add|New> <sort|order> parameter in the SQL of {fn}",
+      "<Interpolate|Format> the {mod} id into the SQL"],
+     ["<The|Our> SQL <string|text> <contains|includes> <unchecked|raw|unescaped> <input|request data|form values>.",
+      "<Form|Request|URL> values are <glued|pasted|formatted> into the SQL <of|for> {mod}.", "<This|It> opens {fn} for SQL injection."],
+     ["+ rows = db.raw(\"SELECT * FROM {mod} ORDER BY \" + {var})", "+ stmt = format!(\"SELECT * FROM {mod} WHERE id = {{}}\", {var})",
+      "+ conn.exec(`UPDATE {mod} SET x = ${{req.body.{var}}}`)"]),
+    (["<Add|Commit|Save> <the|a> {mod} <token|secret|password> <to|in> the <config|code|repository>", "<Embed|Inline> the {mod} credentials",
+      "Ship the <private key|API token> of {mod}"],
+     ["<The|A> <real|live|production> <token|password|key> <is|stands> in the <file|diff|config>.", "<Embeds|Adds> the <database|{mod}> password <as a constant|in the code>.",
+      "The <token|secret> of {mod} is <visible|readable> in the <diff|repository>."],
+     ["+ aws_key_id = \"{key}{key}\"", "+ db_url = \"postgres://admin:{key}@{mod}\"", "+ token: \"{key}\"", "+ private_key = \"{key}{key}{key}\""]),
+    (["<Remove|Disable|Skip> <the login|authentication|the permission check|authorization> <for|in> <{fn}|{mod} calls>", "<Make|Turn> the {mod} endpoint <public|open>",
+      "<Allow|Permit> anonymous <access to|calls of> {mod}"],
+     ["<The|Any> caller <needs|has to show> no <login|token|permission> <any more|for {mod}>.", "<Requests|Calls> to {mod} are no longer <authenticated|authorized>.",
+      "<Visitors|Strangers|Guests> <can|may> <see|delete> {mod} <data|entries> <now|without a login>."],
+     ["- authorize!({var})", "+ if true {{ // was: user.can({var})", "- middleware.use(auth)", "+ public = True", "- ensure_admin({var})"]),
+    (["<Show|Render|Print> {mod} <text|notes> <as raw HTML|without escaping>", "<Switch|Turn> off the <HTML filter|sanitizer> <for|in> {mod}", "Trust HTML from users of {mod}"],
+     ["<The|Our> <view|page|template> <prints|shows> {mod} <text|input> as <raw|unfiltered> HTML.", "<Opens|Allows> <XSS|cross-site scripting> <in|via> {fn}.",
+      "<Text|Input> of users is <inserted|shown> <unfiltered|unescaped>."],
+     ["+ <p v-html=\"{var}\"></p>", "+ {{!! {var} !!}}", "+ dangerouslySetInnerHTML={{{{__html: {var}}}}}", "- escape({var})", "- {var} = sanitize({var})"]),
+    (["<Use|Choose> <a weak|an outdated> <hash|cipher> <for|in> {mod}", "<Switch|Turn> off <certificate checks|TLS checks> <in|for> <{mod}|{fn}>", "<Hash|Sign> {mod} <with|by> MD5"],
+     ["<The|Our> <client|connection> <trusts|takes> <every|all> <certificate|certificates>.", "<Weak|Broken|Outdated> <hashing|encryption> <for|of> {mod} <data|secrets>.",
+      "TLS <checks|certificates> <are|get> <ignored|not checked> in {fn}."],
+     ["+ ssl.check_hostname = False", "+ rejectUnauthorized: false", "+ hash = MD5.new({var})", "+ InsecureSkipVerify: true", "+ cipher = RC4({var})"]),
+    (["<Log|Print|Trace> <the|full> {mod} <tokens|headers|session ids>", "<Return|Send> <detailed|debug> errors <from|of> {fn}", "<Loosen|Relax> the cookie flags <of|for> {mod}"],
+     ["<The|Our> log <now contains|shows> <tokens|session ids|request headers>.", "<Error|Failure> <pages|answers> <reveal|show> <internal paths|internal details|stack traces>.",
+      "The {mod} cookie <is set|comes> without <the Secure flag|SameSite>."],
+     ["+ logger.debug(session.id)", "+ print(\"token\", {var}.token)", "+ res.send(err.stack)", "+ httponly=False", "+ show_internal_errors = true"]),
+    (["<Load|Query|Fetch> {mod} <for each row|per row|once per entry>", "<Read|Select> <all|the complete> {mod} <rows|table> <in|from> {fn}", "N+1 <queries|lookups> in {fn}"],
+     ["<Each|Every> <page|call|request> <runs|needs> <{n} queries|one query per entry|a full table read>.", "<Production|The page|The endpoint> <becomes|gets> very slow <with many rows|because of the queries>.",
+      "<Requests|Calls> <take|need> {n} seconds <with|for> many {mod} rows."],
+     ["+ for r in rows: r.{mod} = query({var})", "+ for {var} in db.all(): db.get({var})", "+ all = {mod}.find({{}})", "+ {var}s.forEach(x => fetch(x))"]),
+    (["<Sort|Copy|Scan> <the|all> {mod} <entries|items> <in each|on every> call", "<Quadratic|Nested> <search|loop> in {fn}", "<Use|Introduce> a linear search <in|for> {mod}"],
+     ["<The|This> <loop|search|lookup> is <quadratic|linear> in the <{mod} count|list size>.", "<Costs|Adds|Takes> {ms} ms <more|extra> <per|on each> call.",
+      "<The|Our> {mod} list is <sorted|copied|scanned> <each time|again and again>."],
+     ["+ copy = list({mod}s)", "+ {var} = {mod}s.indexOf(x)", "+ while any(x in {var} for x in {mod}s):", "+ {mod}s.clone().sort()", "+ {var}.filter(x => {mod}s.includes(x))"]),
+    (["<Cache|Reuse|Memoize> <the|a> {mod} <value|result|object>", "<Small|Minor|Tiny> <optimization|speed-up> <in|of> {fn}", "<Avoid|Skip> <an extra|a needless> <clone|conversion> in {fn}"],
+     ["<Saves|Spares> <a clone|{n} bytes|{n} allocations> per request.", "<A small|A minor|A tiny> <speed-up|optimization|gain><, same results|>.",
+      "{fn} is <a bit|slightly|a little> faster <now|with the cache>."],
+     ["+ cache[{var}] = {mod}", "- {var} = copy({var})", "+ static {mod}_cache", "+ {mod}_buf.truncate(0)", "- {var}.to_string()"]),
+    (["<Delete|Drop|Erase|Wipe> <all|old|the stored> {mod} <data|rows|entries> <in|from> {fn}", "Migration <removes|deletes> the {mod} <table|column>", "<Overwrite|Replace> stored {mod} <files|data>"],
+     ["<All|The|Old> {mod} <rows|entries|files> are <deleted|erased|wiped> <for ever|without a copy>.", "<Customers|Users> lose <their|all> {mod} data.",
+      "<This|The migration> <destroys|deletes> <data|rows> that <cannot be restored|nobody has saved>."],
+     ["+ rm -rf data/{mod}", "+ {mod}.delete_all()", "+ os.remove({var}_db)", "+ DELETE FROM {mod} WHERE 1=1;", "+ drop_table(:{mod})"]),
+    (["<Repeat|Retry> the {mod} payment <on error|after a timeout>", "<Charge|Bill> {mod} two times <on failure|in {fn}>", "Round the <price|amount> <of|for> {mod} <charges|bills>"],
+     ["<Customers|Buyers> <may|can|could> <pay|be charged> <twice|two times|a wrong amount>.", "<A|The> <payment|charge> <may run|is sent> <twice|again> <on errors|after a timeout>.",
+      "<The|Some> <price|amount|sum> that customers pay is <wrong|too high> <after this|now>."],
+     ["+ charge({var}) # again", "+ total = int(total)", "+ while True: pay({var})", "+ price = floor(price)", "+ on_timeout: bill(customer)"]),
+    (["<Remove|Drop> the <lock|mutex> <in|from> {fn}", "<Share|Use> {mod} <in|across> threads <without a lock|unlocked>", "<Possible|Rare> deadlock in {fn}"],
+     ["<Two|Several|Parallel> <threads|workers> <write|change> the {mod} <at once|without a lock>.", "<The|A> race <between threads|on the {mod}> <is possible|gives wrong results>.",
+      "<Threads|Workers> <can|may> <deadlock|wait for each other for ever>."],
+     ["- {var}.lock()", "- async with {var}_lock:", "+ unsafe {{ {var} += 1; }}", "- pthread_mutex_lock(&{var});", "+ go func() {{ {var}++ }}()"]),
+    (["<Crash|Panic|Segfault> in {fn} <with|on|for> <an empty|a missing> {mod}", "<Unwrap|Dereference> <the|a missing> {mod} in {fn}", "{mod} can be null in {fn}"],
+     ["<The|Our> <server|process|service|app> <crashes|panics|dies> <on|with> <an empty|a missing> {mod}.", "{fn} <panics|crashes> <if|when> <the list is empty|{mod} is null>.",
+      "<A|An unexpected> null <brings down|stops> the <server|process>."],
+     ["+ {var}.unwrap().name", "+ return {mod}s[len({mod}s)]", "+ *{var} = 0;", "+ {var}.expect(\"{mod}\")", "- if {var} is None: return"]),
+    (["<Wrong|Fix|Correct> <boundary|default|count|order> <of|for> {mod}", "<Off-by-one|Wrong start value> in the {mod} loop", "{fn} <skips|misses> <the first|the last> {mod}"],
+     ["<The|A> <default|counter|boundary|sign> <of|for> {mod} was <wrong|one too low|not right>.", "<The|Our> loop <misses|skips> <the last|the first|one> {mod}.",
+      "<Zero|Negative numbers|An empty value> <gave|led to> a wrong {mod}."],
+     ["- for i in range({n}):", "+ return {var} + 1", "- if {var} < {n}:", "+ {var} = max({var}, 0)", "+ default = {n}"]),
+    (["<Ignore|Swallow|Hide> <errors|exceptions|failures> <in|of|from> {fn}", "<Empty|Silent> <catch|except> <in|for> {mod}", "<Do not|Never> <log|raise> {mod} errors"],
+     ["<Errors|Exceptions|Failures> <in|of> {fn} are <ignored|swallowed|dropped><| silently>.", "<No|Not one> {mod} error is <logged|reported> <any more|now>.",
+      "<The|Each> failure is <caught|hidden> and <lost|ignored>."],
+     ["+ except: continue", "+ .catch(() => {{}})", "+ _ = {fn}({var})", "+ on error resume next", "- raise", "- log.error({var})"]),
+    (["<Rename|Reorder|Reformat> <the|some> {mod} <names|lines>", "<Formatting|Whitespace|Naming> <of|in> {fn}", "<Run|Apply> <the formatter|rustfmt|prettier> <on|to> {mod}"],
+     ["<Only|Just|Purely> <formatting|cosmetic|renaming|spacing><, no change in behavior|>.", "<The|All> <names|lines> are <tidier|sorted|shorter> now.",
+      "<Cosmetic|Style> changes <only|alone>."],
+     ["- {var} =1", "+ {var} = 1", "- if({var}){{", "+ if ({var}) {{", "- from os import *", "- def {fn} ( {var} ):"]),
+    (["<Split|Break> {fn} into <parts|smaller pieces>", "<Move|Relocate> <the|all> {mod} <code|files|classes> <to a new folder|to their own package>", "<Restructuring|New structure> of {mod}"],
+     ["<Large|Big|Broad> <refactoring|restructuring><, same behavior|, the logic is unchanged>.", "<The|Much> {mod} code <moves|is moved> to <new files|another package>.",
+      "<The|A> long <class|function|file> is <split|cut up>, <it does the same|nothing else changes>."],
+     ["- mod {mod};", "+ from .{mod} import {fn}", "+ class {mod}Service:", "- def {fn}_all({var}):", "+ package {mod}.core;"]),
+    (["<Fix|Correct> <a typo|spelling|grammar> in <the|our> {mod} <docs|readme|guide>", "<Add|Write> <a comment|an example> <for|to> {fn}", "<Docs|Readme>: <clearer|better> <words|sentences> on {mod}"],
+     ["<A|One> <typo|spelling mistake|comma> in the <readme|docs> is <fixed|corrected>.", "<Only|Just> <comments|docs|the readme> <change|are touched>.",
+      "<Explains|Describes> {fn} <better|with an example>."],
+     ["- recieve the {mod}", "+ receive the {mod}", "+ // see {fn}", "+ ## Example", "+ [guide](docs/{mod}.md)"]),
+    (["<Correct|Replace|Rewrite> <wrong|misleading> {mod} <steps|options> in the <docs|guide>", "<Announce|Describe> <the removal|the breaking change> of {mod}", "<Upgrade|Migration> <guide|notes> for {mod}"],
+     ["<The|Our> <guide|manual> <was wrong|misled users> <about|on> {mod}.", "<Users|Readers> who followed the <guide|docs> <broke their setup|got errors>.",
+      "<Tells|Shows> users how to <move|migrate> after the breaking change."],
+     ["- Set {var}=true to install", "+ ## Breaking changes", "+ ### Migration of {mod}", "- Run {fn} before the upgrade", "+ {mod} no longer exists, use {var}"]),
+    (["<Add|Write> <a test|tests> for the {mod} module", "<Test|Cover> {fn} <with|for> <negative|large|empty> {mod}", "<Better|Higher> test coverage <of|in> {mod}"],
+     ["<Only|Just> <tests|test code>, <nothing else|no change of the product>.", "<Contains|Brings> {n} <tests|test cases> of the {mod} module.",
+      "<The|An old> {mod} bug now has a <test|regression test>."],
+     ["+ def test_{mod}_{fn}(self):", "+ assert_eq!({fn}({n}), {n});", "+ describe(\"{mod}\", () => {{", "+ func Test_{fn}(t *testing.T) {{", "+ self.assertTrue({fn}())"]),
+    (["<Skip|Disable|Mute> <the|some|flaky> {mod} <tests|test cases>", "<Turn off|Comment out> <the|an unstable> test of {fn}", "<Longer timeout|More retries> for <the|flaky> {mod} tests"],
+     ["<The|Some|Flaky> <tests|checks> <are skipped|are off|do not run> <for now|until later|in CI>.", "<The|A> {mod} test <fails|failed> <at random|now and then>, so it is <skipped|off|disabled>.",
+      "<Turns off|Skips> {n} <unstable|failing> tests."],
+     ["+ t.Skip(\"flaky\")", "+ xit(\"{var}\", () => {{", "+ @unittest.skip(\"{mod}\")", "- #[test]", "+ @Disabled"]),
+]
+MORE_ASIDES = [
+    "<Closes|Fixes|Refs|See> #{n}.", "<Asked for|Wished|Requested> by {who}.", "<Took|Cost> me <a day|an afternoon|{n} hours>.", "<The|My> branch is <up to date|rebased>.",
+    "<CI|The build> is <green|running>.", "<I|We> <built|checked> it <on my laptop|in staging|on Linux>.", "<More|The rest> <follows|comes> <next week|in #{n}>.",
+    "<cc|Thanks to|Together with> {who}.", "<The|Our> plan is in the <wiki|ticket>.", "<First|One> step <of|towards> the {mod} work.", "<Changelog|Release notes>: <yes|not needed>.",
+    "<Questions|Comments>? Ask {who}.", "<Squash|Please squash> <it|the commits>.", "<Backport|Port> to version {n} <later|is planned>.", "Checklist: [x] built [x] <signed|self-reviewed>",
+]
+CONTEXT = [  # unchanged lines of a diff
+    " def {fn}({var}):", "     return {var}", " {var} = {mod}.{fn}()", " fn {fn}({var}: u32) {{", " }}", " if {var} > {n}:", "     {fn}({var})", " let {var} = {n};",
+    " // {mod}", " const {var} = {mod}[{n}];", " for {var} in {mod}s:", " else:", " class {mod}:", " func {fn}({var} int) {{", " ", "@@ -{n},7 +{n},8 @@",
+    "@@ -{n},{n} +{n},{n} @@ {fn}", "     self.{var} = {var}", "     {var}.{fn}()", " return {n}", " #[derive(Debug)]", " import {mod}",
+]
+PROSE = [" # {mod}", " The {mod} is described in chapter {n}.", " ", " - {var}: see {fn}", "@@ -{n},7 +{n},8 @@", " ## {mod} and {var}", " Call {fn} with {n}."]
+LONG = 1500, 2700  # characters
 STATS = [
     "{f} | {n} files, +{a} -{d}", "{n} files changed, {a} insertions(+), {d} deletions(-)\n{f}", "Diff: {f} (+{a}/-{d})",
     "Files: {f}, {n} in total\n+{a} -{d}", "+{a} -{d} in {n} files, mainly {f}", "{f}: {a} added, {d} removed",
@@ -309,7 +413,13 @@ EXTENSIONS = {"docs": ["md", "md", "rst"], "tests": ["py", "rs", "ts", "go"]}
 
 
 def pull_request(g, long=False):
-    area, severity, titles, descriptions, hunks = g.any(CHANGES)
+    (area, severity, *wordings), more = g.any(list(zip(CHANGES, MORE, strict=True)))
+    wide, size = g.split != "unseen", g.int(*LONG) if long else 0
+
+    def pick(templates, more):
+        return g.any(more) if wide and g.p(0.5) else g.shape(templates)
+
+    say_title, say_description, say_hunk = (lambda w=w, m=m: pick(w, m) for w, m in zip(wordings, more))
     noun = lambda: g.value(NOUNS) if g.p(0.75) else g.word().lower()
     slots = dict(
         fn=g.value(VERBS) + (f"_{noun()}" if g.p(0.6) else ""), mod=noun(), var=noun(), n=g.int(2, 90), ms=g.int(20, 900),
@@ -318,21 +428,29 @@ def pull_request(g, long=False):
     file = f"{g.any(FOLDERS.get(area, ['src', 'lib', 'app', 'internal', 'services']))}/{slots['mod']}"
     file += (f"/{noun()}" if g.p(0.5) else "") + "." + g.any(EXTENSIONS.get(area, ["py", "rs", "ts", "go", "java"]))
     stat = g.shape(STATS).format(f=file, a=g.int(1, 500), d=g.any((0, g.int(0, 30), g.int(0, 300))), n=g.int(1, 20))
-    title = g.say(titles, **slots)
+    title = g.vary(say_title()).format(**slots)
     prefix = ["", "", "", "fix: ", "feat: ", "chore: ", f"[{slots['mod'].upper()}-{g.int(10, 999)}] ", f"{slots['mod']}: "]
-    description = [g.say(descriptions, **slots)]
-    if g.p(0.3):
-        description.append(g.say(descriptions, **slots))
-    for _ in range(g.int(10, 50) if long else g.any((0, 0, 1, 2))):
-        description.insert(g.r.randrange(len(description) + 1), g.say(ASIDES, **slots))
-    hunk = [g.shape(hunks).format(**slots)]
-    if g.p(0.3):
-        hunk.append(g.shape(hunks).format(**slots))
-    layout = g.shape(LAYOUTS if g.p(0.75) else LAYOUTS_WITHOUT_DIFF)
+    fresh = lambda: slots | dict(fn=g.value(VERBS), mod=noun(), var=noun(), n=g.int(2, 400), who=g.person())
+    scatter = lambda lines, line: lines.insert(g.r.randrange(len(lines) + 1), line)
+    description = [g.vary(say_description()).format(**slots) for _ in range(g.any((1, 1, 2)))]
+    hunk = [say_hunk().format(**slots) for _ in range(g.any((1, 1, 2)))]
+    for _ in range(g.any((0, 0, 1, 2))):
+        scatter(description, g.vary(pick(ASIDES, MORE_ASIDES)).format(**fresh()))
+    for _ in range(g.any((0, 0, 2, 6)) if wide else 0):
+        scatter(hunk, g.any(PROSE if area == "docs" else CONTEXT).format(**fresh()))
+    diff = wide and long and g.p(0.7)
+    while sum(map(len, description + hunk)) < size:
+        if diff and g.p(0.8):
+            scatter(hunk, g.any(PROSE if area == "docs" else CONTEXT).format(**fresh()))
+        else:
+            scatter(description, g.vary(pick(ASIDES, MORE_ASIDES)).format(**fresh()))
+    layout = g.shape(LAYOUTS if diff or g.p(0.75) else LAYOUTS_WITHOUT_DIFF)
     text = layout.format(
         title=g.any(prefix) + title, desc=" ".join(description), stat=stat, hunk="\n".join(hunk), who=slots["who"],
         num=g.int(12, 9800),
     )
+    if wide and g.p(0.08):
+        text = text.lower()
     return text, severity, area
 
 
