@@ -555,7 +555,7 @@ def document(g, long=False):
     gold = {"vendor": vendor, "document_number": num, "date": g.date(), "currency": None, "total": None}
     kind = g.any(["invoice", "invoice", "receipt", "purchase order", "email", "email"])
     if mixed and g.p(0.7):
-        count = g.int(8, 18) if long and g.p(0.5) else None
+        count = g.int(8, 16) if long and g.p(0.5) else None
         text = letter(g, gold) if kind == "email" else sheet(g, gold, kind, count)
     else:
         text = email(g, gold) if kind == "email" else form(g, gold, kind)
@@ -564,7 +564,7 @@ def document(g, long=False):
         slots = {"days": g.any([7, 10, 14, 30]), "place": g.place()}
         return (g.vary(g.any(MORE_TERMS)) if mixed and g.p(0.6) else g.vary(g.shape(TERMS))).format(**slots)
 
-    size, rounds = (g.int(1400, 2200), 99) if mixed else (float("inf"), g.int(2, 9) if long else 0)
+    size, rounds = (g.int(1400, 2100), 99) if mixed else (float("inf"), g.int(2, 9) if long else 0)
     while long and rounds and len(text) < size:
         text += "\n\n" + " ".join(term() for _ in range(g.int(2, 5)))
         rounds -= 1
