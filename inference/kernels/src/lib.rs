@@ -2,7 +2,10 @@
 //! [`Level`]s of the instruction set, and gives the same bits on each.
 
 mod level;
+pub mod memory;
+pub mod pool;
 pub mod matmul;
 pub mod attention;
 
 pub use level::Level;
+pub use pool::Pool;
