@@ -261,7 +261,7 @@ MORE_QUEUES = {
         "<Thanks|Many thanks|Thank you> <to {me}|to your team> for the <nice|helpful|kind> <workshop|visit|words|talk><| in {place}>.",
         "<When|On which days> is your <office|shop|reception> open?",
         "<I|We> <lost|forgot|found> <a coat|a scarf|a pair of glasses|a pen> at your <stand|office|event><| in {place}>.",
-        "<We|Our club|Our school> <are|is> looking for <a sponsor|speakers|partners> for <a run|a fair|a festival> in {place}.",
+        "<We are|Our club is|Our school is> looking for <a sponsor|speakers|partners> for <a run|a fair|a festival> in {place}.",
         "<I|We> <saw|met> {me} at <the fair|a conference> in {place}<, great talk>.",
         "<Who|Which person> <is|was> the <founder|architect|speaker> <of {comp}|at the fair in {place}>?",
         "<Congratulations|Best wishes> <to the team|on your anniversary>!",
@@ -295,7 +295,7 @@ MORE_PRIORITIES = {
         "<This|It> is <very|quite|highly|extremely|really> important<| for us| for me| for our company>.",
         "<This|The matter> has <high|a high|top> priority<| here| for our team>.",
         "<I|We> <asked|wrote|called|contacted you> <twice|two times|three times|{n} times><| already| about this> <and got no answer|without any reply|before>.",
-        "<I|We> <have waited|am waiting|have heard nothing> <for {n} days|since last week|longer than promised><| now>.",
+        "<I|We> <have waited|have heard nothing> <for {n} days|since last week|longer than promised><| now>.",
         "<My|Our> <team|staff|department|office> <is stuck|sits idle|has to wait> <because of this|until this is solved|without your answer>.",
         "<The|Our> <deadline|presentation|audit|board meeting> is <tomorrow|this week|on Friday|in two days>.",
         "<I am|We are> <very|really|extremely|more and more> <unhappy|disappointed|annoyed|frustrated|angry><| about this| with your service>.",
@@ -333,7 +333,7 @@ MORE_SUBJECTS = {
 }
 MORE_ASIDES = [
     "<I|We> <live|work|are based> in {place}.", "<My|Our> <colleague|manager|assistant> {me} <also reads this mailbox|set things up|knows the details>.",
-    "<We|I> <started|began> with {prod} <in|on> {date}.", "<Our|The> office in {place} has {n} <people|desks|computers>.",
+    "<We|I> <started|began> with {prod} on {date}.", "<Our|The> office in {place} has {n} <people|desks|computers>.",
     "<I|We> <read|found> your address <on the website|in the manual|in an old mail>.", "<Sorry|Excuse me> for <my English|the long mail|writing so much>.",
     "I was on holiday <in {place}|last week|until {date}>.", "<We|I> use it <on a laptop|at work|with {n} colleagues|every morning>.",
     "<You can call|Call> me under {n} {n} {n}<| in the morning| after lunch>.", "<I|We> <spoke|talked> with {me}<| on {date}| at the fair>.",
@@ -344,14 +344,14 @@ MORE_ASIDES = [
 HERRINGS = [  # another queue's or another priority's words, said of what is settled
     "<The|Our> <last|previous> <invoice|bill> was <fine|correct>, by the way.", "<We|I> <pay|paid> by <card|bank transfer> <as always|without problems>.",
     "<The|My> login <works|worked> <fine|well>.", "<The|My> password <is not the problem|was changed on {date} and works>.",
-    "<We|I> bought {n} licenses <in|on> {date} and <are|am> happy with them.", "<Our|The> contract runs until {date} and <will go on|stays as it is>.",
+    "<We|I> bought {n} licenses on {date} and <are|am> happy with them.", "<Our|The> contract runs until {date} and <will go on|stays as it is>.",
     "<Otherwise|Apart from that>, {prod} <works well|runs without errors>.", "The error of {date} <is solved|did not come back>.",
-    "<Last time|On {date}> you <answered|helped> within the hour, thank you.", "<Last year|In {date}> we had an <urgent|important> case, <it was solved|you solved it>.",
+    "<Last time|On {date}> you <answered|helped> within the hour, thank you.", "<Last year|On {date}> we had an <urgent|important> case, <it was solved|you solved it>.",
     "<The|Your> demo <on|of> {date} was <helpful|good>.", "<The|Your> newsletter is nice, by the way.",
 ]
 QUOTES = ["On {date}, {me} wrote:", "--- Original message ---\nFrom: {mail}", "-----\n{me} ({mail}):", "Previous message from {me}:", "{me} <{mail}> wrote on {date}:"]
 REPLIES = [
-    "<Thank you|Thanks> for your <message|mail|patience>.", "<How|What> can we <help you with|do for you>?", "<We have|I have> received your <mail|message>.",
+    "<Thank you|Thanks> for your <message|mail|patience>.", "What can we <help you with|do for you>?", "How can we <help|be of use>?", "<We have|I have> received your <mail|message>.",
     "<Your ticket|The ticket> {inv} <is closed|was closed|is solved>.", "<Could you|Please> <describe|explain> <it|the matter> <in more detail|once more>?",
     "<Please|Could you> <send|tell> us <the details|some more information|your customer number>.", "Your case was <passed on|handed> to {me}.",
 ]

@@ -350,7 +350,7 @@ MORE = [
      ["<Large|Big|Broad> <refactoring|restructuring><, same behavior|, the logic is unchanged>.", "<The|Much> {mod} code <moves|is moved> to <new files|another package>.",
       "<The|A> long <class|function|file> is <split|cut up>, <it does the same|nothing else changes>."],
      ["- mod {mod};", "+ from .{mod} import {fn}", "+ class {mod}Service:", "- def {fn}_all({var}):", "+ package {mod}.core;"]),
-    (["<Fix|Correct> <a typo|spelling|grammar> in <the|our> {mod} <docs|readme|guide>", "<Add|Write> <a comment|an example> <for|to> {fn}", "<Docs|Readme>: <clearer|better> <words|sentences> on {mod}"],
+    (["<Fix|Correct> <a typo|spelling|grammar> in <the|our> {mod} <readme|guide>", "<Add|Write> <a comment|an example> <for|to> {fn}", "<Docs|Readme>: <clearer|better> <words|sentences> on {mod}"],
      ["<A|One> <typo|spelling mistake|comma> in the <readme|docs> is <fixed|corrected>.", "<Only|Just> <comments|docs|the readme> <change|are touched>.",
       "<Explains|Describes> {fn} <better|with an example>."],
      ["- recieve the {mod}", "+ receive the {mod}", "+ // see {fn}", "+ ## Example", "+ [guide](docs/{mod}.md)"]),
