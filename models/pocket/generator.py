@@ -10,7 +10,7 @@ from jobs import extraction, report, routing, summary, triage
 MAKERS = {module.NAME: module.make for module in (extraction, routing, triage, summary, report)}
 JOBS = list(MAKERS)
 INLINE_SHARE = 0.3  # the rest name a document that a tool reads
-LONG_SHARE = 0.04
+LONG_SHARE = 0.12
 PARAPHRASE_SHARE = 0.05
 PARAPHRASES = {
     "data-extraction": [

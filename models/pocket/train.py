@@ -31,6 +31,7 @@ HOME = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "talon-p
 POOL = 1200  # examples that are sorted into batches at a time
 PADDING = 32  # rows are as wide as a multiple of this, so that few shapes are compiled
 SAVE_EVERY, EVAL_EVERY = 180, 1800  # seconds
+LONGEST_STEP = 20  # seconds that a step may count: a run that is stopped for a while does not lose its time
 AVERAGING = 0.005  # weight of the newest step in the moving average that is exported
 
 
@@ -210,9 +211,10 @@ def main():
             print(json.dumps(line), file=log)
         print(json.dumps(line), flush=True)
 
-    began, loss_now, rate = time.time() - state["elapsed"], 0.0, 0.0
+    loss_now, rate = 0.0, 0.0
     next_save, next_eval = state["elapsed"] + SAVE_EVERY, state["elapsed"] + EVAL_EVERY
     while state["elapsed"] < a.minutes * 60:
+        began = time.monotonic()
         rate = learning_rate(state["elapsed"] / (a.minutes * 60), a.flat)
         prefix, x, y, w, state["next_example"] = queue.get()
         with torch.autocast(device, dtype=torch.bfloat16):
@@ -233,13 +235,13 @@ def main():
         if state["step"] % 50 == 0:
             print(f"step {state['step']} {state['elapsed'] / 60:.1f} min loss {loss_now:.4f} lr {rate:.3f} "
                   f"{state['tokens'] / 1e6:.2f} M tokens", flush=True)
-        state["elapsed"] = time.time() - began
+        state["elapsed"] += min(time.monotonic() - began, LONGEST_STEP)
         if state["elapsed"] > next_save:
             save()
             next_save = state["elapsed"] + SAVE_EVERY
         if state["elapsed"] > next_eval:
             evaluate(40)
-            next_eval = time.time() - began + EVAL_EVERY
+            next_eval = state["elapsed"] + EVAL_EVERY
     save()
     evaluate(100)
 
