@@ -26,7 +26,8 @@ QUEUES = {
         "<Please explain|What is> the fee of {amt} on our statement<.|?>", "The payment terms on {inv} are wrong.",
         "I <received|got> the same bill two times.", "The invoice {inv} <lists|contains> items that we did not order.",
         "Could you send the bills to {mail} from now on?", "The direct debit of {date} was <too high|wrong>.",
-        "We <are missing|never got> the invoice for {date}.", "Why did you charge a late fee?", "The bank details on your bill have changed, is that right?",
+        "We <are missing|never got> the invoice for {date}.", "Why did you charge a late fee?",
+        "The bank details on your bill have changed, is that right?",
     ],
     "technical": [
         "{prod} crashes when I open it.", "<I get|We get|There is> error {code} when <I|we> upload a file.", "The {prod} page does not load.",
@@ -39,8 +40,10 @@ QUEUES = {
         "There is a bug in the {prod} report, the numbers do not add up.", "The backup job failed with exit code {n}.",
         "The mobile app does not <start|open> on my phone.", "{prod} hangs after {n} seconds.", "The import stops with a stack trace.",
         "Our server cannot connect to {prod}, it says {code}.", "Since the last release the {prod} screen is broken.",
-        "{prod} <is|has been> <down|offline|not reachable> since {date}.", "The <page|dashboard|report> <shows|displays> an error instead of data.",
-        "<I|We> cannot <print|export|upload|save> <anything|files|data> <in|from> {prod}.", "The connection to {prod} <drops|breaks> every {n} minutes.",
+        "{prod} <is|has been> <down|offline|not reachable> since {date}.",
+        "The <page|dashboard|report> <shows|displays> an error instead of data.",
+        "<I|We> cannot <print|export|upload|save> <anything|files|data> <in|from> {prod}.",
+        "The connection to {prod} <drops|breaks> every {n} minutes.",
         "{prod} does not <work|respond|react> any more.", "The <plugin|driver|add-on> for {prod} is not recognized.",
         "Files <disappear|get lost> after the sync.", "The calendar <shows|has> the wrong time zone after the update.",
         "<Saving|Uploading|Loading> takes {n} minutes <now|in {prod}>.", "{prod} <reports|throws> exception {code}.",
@@ -262,7 +265,7 @@ MORE_QUEUES = {
         "<When|On which days> is your <office|shop|reception> open?",
         "<I|We> <lost|forgot|found> <a coat|a scarf|a pair of glasses|a pen> at your <stand|office|event><| in {place}>.",
         "<We are|Our club is|Our school is> looking for <a sponsor|speakers|partners> for <a run|a fair|a festival> in {place}.",
-        "<I|We> <saw|met> {me} at <the fair|a conference> in {place}<, great talk>.",
+        "<I|We> <saw|met> {me} at <the fair|a conference> in {place}<, great talk|>.",
         "<Who|Which person> <is|was> the <founder|architect|speaker> <of {comp}|at the fair in {place}>?",
         "<Congratulations|Best wishes> <to the team|on your anniversary>!",
         "<I am|We are> <a student|students|a teacher|a reporter> and <have|would like to ask> <some|a few> questions about <the history of|the people at> {comp}.",
@@ -287,7 +290,8 @@ MORE_PRIORITIES = {
     ],
     "normal": [
         "<Normal|Regular|Standard|Usual> priority.", "<Please handle|Handle> <this|it> <as usual|in the usual way|in the normal order>.",
-        "<Your|The> <normal|usual|regular> <response|answer> time is <fine|okay>.", "Priority: normal", "This is a <normal|regular|routine> request.",
+        "<Your|The> <normal|usual|regular> <response|answer> time is <fine|okay>.", "Priority: normal",
+        "This is a <normal|regular|routine> request.",
     ],
     "high": [
         "<We|I> <need|want|expect> <an answer|a reply|a solution|this done> <today|by tonight|by tomorrow|tomorrow|by the end of the day|this week|by Friday>.",
@@ -332,27 +336,37 @@ MORE_SUBJECTS = {
     "urgent": ["URGENT", "emergency", "urgent: call now", "answer needed right now"],
 }
 MORE_ASIDES = [
-    "<I|We> <live|work|are based> in {place}.", "<My|Our> <colleague|manager|assistant> {me} <also reads this mailbox|set things up|knows the details>.",
+    "<I|We> <live|work|are based> in {place}.",
+    "<My|Our> <colleague|manager|assistant> {me} <also reads this mailbox|set things up|knows the details>.",
     "<We|I> <started|began> with {prod} on {date}.", "<Our|The> office in {place} has {n} <people|desks|computers>.",
-    "<I|We> <read|found> your address <on the website|in the manual|in an old mail>.", "<Sorry|Excuse me> for <my English|the long mail|writing so much>.",
+    "<I|We> <read|found> your address <on the website|in the manual|in an old mail>.",
+    "<Sorry|Excuse me> for <my English|the long mail|writing so much>.",
     "I was on holiday <in {place}|last week|until {date}>.", "<We|I> use it <on a laptop|at work|with {n} colleagues|every morning>.",
     "<You can call|Call> me under {n} {n} {n}<| in the morning| after lunch>.", "<I|We> <spoke|talked> with {me}<| on {date}| at the fair>.",
-    "{comp} <is a small firm|makes furniture|runs {n} shops|has an office> in {place}.", "<It is|This is> about <the office|our branch|the team> in {place}.",
+    "{comp} <is a small firm|makes furniture|runs {n} shops|has an office> in {place}.",
+    "<It is|This is> about <the office|our branch|the team> in {place}.",
     "<I attach|Attached is|You find attached> <a picture|a screenshot|the file>.", "<Our reference|Reference|Ticket|Our sign>: {inv}.",
-    "<I write|I am writing> <for|on behalf of> {comp}.", "<As you know|As I said>, <we are|{comp} is> in {place}.", "We met <in|near> {place} <on|around> {date}.",
+    "<I write|I am writing> <for|on behalf of> {comp}.", "<As you know|As I said>, <we are|{comp} is> in {place}.",
+    "We met <in|near> {place} <on|around> {date}.",
 ]
 HERRINGS = [  # another queue's or another priority's words, said of what is settled
-    "<The|Our> <last|previous> <invoice|bill> was <fine|correct>, by the way.", "<We|I> <pay|paid> by <card|bank transfer> <as always|without problems>.",
+    "<The|Our> <last|previous> <invoice|bill> was <fine|correct>, by the way.",
+    "<We|I> <pay|paid> by <card|bank transfer> <as always|without problems>.",
     "<The|My> login <works|worked> <fine|well>.", "<The|My> password <is not the problem|was changed on {date} and works>.",
-    "<We|I> bought {n} licenses on {date} and <are|am> happy with them.", "<Our|The> contract runs until {date} and <will go on|stays as it is>.",
+    "<We|I> bought {n} licenses on {date} and <are|am> happy with them.",
+    "<Our|The> contract runs until {date} and <will go on|stays as it is>.",
     "<Otherwise|Apart from that>, {prod} <works well|runs without errors>.", "The error of {date} <is solved|did not come back>.",
-    "<Last time|On {date}> you <answered|helped> within the hour, thank you.", "<Last year|On {date}> we had an <urgent|important> case, <it was solved|you solved it>.",
+    "<Last time|On {date}> you <answered|helped> within the hour, thank you.",
+    "<Last year|On {date}> we had an <urgent|important> case, <it was solved|you solved it>.",
     "<The|Your> demo <on|of> {date} was <helpful|good>.", "<The|Your> newsletter is nice, by the way.",
 ]
-QUOTES = ["On {date}, {me} wrote:", "--- Original message ---\nFrom: {mail}", "-----\n{me} ({mail}):", "Previous message from {me}:", "{me} <{mail}> wrote on {date}:"]
+QUOTES = ["On {date}, {me} wrote:", "--- Original message ---\nFrom: {mail}", "-----\n{me} ({mail}):", "Previous message from {me}:",
+"{me} <{mail}> wrote on {date}:"]
 REPLIES = [
-    "<Thank you|Thanks> for your <message|mail|patience>.", "What can we <help you with|do for you>?", "How can we <help|be of use>?", "<We have|I have> received your <mail|message>.",
-    "<Your ticket|The ticket> {inv} <is closed|was closed|is solved>.", "<Could you|Please> <describe|explain> <it|the matter> <in more detail|once more>?",
+    "<Thank you|Thanks> for your <message|mail|patience>.", "What can we <help you with|do for you>?", "How can we <help|be of use>?",
+    "<We have|I have> received your <mail|message>.",
+    "<Your ticket|The ticket> {inv} <is closed|was closed|is solved>.",
+    "<Could you|Please> <describe|explain> <it|the matter> <in more detail|once more>?",
     "<Please|Could you> <send|tell> us <the details|some more information|your customer number>.", "Your case was <passed on|handed> to {me}.",
 ]
 SUBJECTS = {
@@ -408,13 +422,11 @@ def message(g, long=False):
         date=g.day(), n=g.int(2, 400), prod=g.product(), comp=g.company(), place=g.place(), mail=g.mail(), me=g.person(),
         code=g.any([str(g.int(400, 599)), f"E{g.digits(4)}", f"0x{g.hex(4)}"]),
     )
-
-    def say(templates, more=()):
-        template = g.any(more) if more and wide and g.p(0.6) else g.shape(templates)
-        return g.vary(template).format(**slots())
+    fill = lambda template: g.vary(template).format(**slots())
+    say = lambda templates, more=(): fill(g.any(more) if more and wide and g.p(0.6) else g.shape(templates))
 
     matter = lambda: say(QUEUES[queue], MORE_QUEUES[queue])
-    aside = lambda: g.vary(g.any(HERRINGS)).format(**slots()) if wide and g.p(0.2) else say(ASIDES, MORE_ASIDES)
+    aside = lambda: fill(g.any(HERRINGS)) if wide and g.p(0.2) else say(ASIDES, MORE_ASIDES)
     scatter = lambda sentence: body.insert(g.r.randrange(len(body) + 1), sentence)
     body = [matter() for _ in range(g.any((1, 1, 2)))]
     if priority != "normal":
@@ -422,7 +434,7 @@ def message(g, long=False):
         for _ in range(2 if wide and g.p(0.2) else 1):
             body.insert(g.any((0, len(body), len(body))), say(PRIORITIES[priority], more))
     elif wide and g.p(0.15):
-        body.append(say(MORE_PRIORITIES["normal"]))
+        body.append(fill(g.any(MORE_PRIORITIES["normal"])))
     size = g.int(LONG[0], LONG[1]) if long else 0
     for _ in range(g.any((0, 0, 0, 1, 1, 2))):
         scatter(aside())
@@ -434,12 +446,12 @@ def message(g, long=False):
     if g.p(0.5):
         text += g.any([" ", "\n\n", "\n"]) + say(CLOSINGS)
     while wide and (g.p(0.08) or len(text) < size):
-        quoted = [g.vary(g.any(REPLIES)).format(**slots()) for _ in range(g.int(1, 3))] if g.p(0.5) else [matter(), aside()]
-        text += f"\n\n{say(QUOTES)}\n" + "\n".join("> " + sentence for sentence in quoted)
+        quoted = [fill(g.any(REPLIES)) for _ in range(g.int(1, 3))] if g.p(0.5) else [matter(), aside()]
+        text += f"\n\n{fill(g.any(QUOTES))}\n" + "\n".join("> " + sentence for sentence in quoted)
     if g.p(0.2):
         subject = say(SUBJECTS[queue])
         if wide and g.p(0.3):
-            subject = g.any(["{0}: {1}", "{1} - {0}", "[{0}] {1}"]).format(say(MORE_SUBJECTS[priority]), subject)
+            subject = g.any(["{0}: {1}", "{1} - {0}", "[{0}] {1}"]).format(fill(g.any(MORE_SUBJECTS[priority])), subject)
         text = f"{g.any(['Subject', 'Subject', 'Re', 'Topic']) if wide else 'Subject'}: {subject}\n\n{text}"
     if g.p(0.15):
         text = text.lower()
