@@ -29,9 +29,12 @@ VENDOR_LABEL = [
     "Pay to", "Our company", "Sender",
 ]
 NUMBER_LABEL = [
-    "{K} no.", "{K} number", "{K} #", "{K} No", "Reference number", "No.", "Number", "{K} ID", "Document number", "{K} ref.",
-    "Document no.", "{K}-Nr.", "ID", "Doc. no.", "{K} code", "{K} Number", "Doc #", "Nr.", "{K} reference", "Number of {K}",
-    "Document ID", "{K} nr", "No", "Our number", "{K}", "DOCUMENT NO.", "{K} NO.", "Doc number", "Voucher no.", "Serial no.",
+    "{K} no.", "{K} number", "{K} #", "{K} No", "Reference number", "No.", "Number", "{K} ID", "Document number",
+    "{K} ref.",
+    "Document no.", "{K}-Nr.", "ID", "Doc. no.", "{K} code", "{K} Number", "Doc #", "Nr.", "{K} reference",
+    "Number of {K}",
+    "Document ID", "{K} nr", "No", "Our number", "{K}", "DOCUMENT NO.", "{K} NO.", "Doc number", "Voucher no.",
+    "Serial no.",
 ]
 DATE_LABEL = [
     "Date", "{K} date", "Date of issue", "Issued", "Issued on", "Document date", "Dated", "Billing date", "Date issued",
@@ -56,7 +59,8 @@ TOTAL_LABEL = [
     "Total price", "Due amount", "You pay", "Total cost", "Order total", "Overall total",
 ]
 TITLES = {
-    "invoice": ["INVOICE", "Invoice", "Tax invoice", "INVOICE / BILL", "Rechnung / Invoice", "Commercial invoice", "BILL"],
+    "invoice": ["INVOICE", "Invoice", "Tax invoice", "INVOICE / BILL", "Rechnung / Invoice", "Commercial invoice",
+    "BILL"],
     "receipt": ["RECEIPT", "Receipt", "Cash receipt", "Sales receipt", "PAYMENT RECEIPT", "Till receipt", "SALE"],
     "purchase order": ["PURCHASE ORDER", "Purchase order", "PO", "Order", "PURCHASE ORDER FORM", "Supply order", "ORDER"],
 }
@@ -132,20 +136,24 @@ EMAIL_NOISE = [
     "If you have already paid, please ignore this message.", "The next delivery is planned for {due}.",
     "Please mention order {ref} in your answer.", "If anything is unclear, just call us.",
     "The goods were delivered to {buyer}.", "We are happy to answer your questions.", "Your contact is {you}.",
-    "Have a look at our new {item2}.", "We wish you a good week.", "A copy went to {buyer}.", "Our bank details are unchanged.",
+    "Have a look at our new {item2}.", "We wish you a good week.", "A copy went to {buyer}.",
+    "Our bank details are unchanged.",
     "The order reference was {ref}.", "We hope you like the {item}.",
 ]
 EMAIL_END = [
     "Kind regards\n{me}\n{vendor}", "Best,\n{me}, {vendor}", "Regards\n{vendor}", "Many thanks\n{me}\n{vendor}",
     "Best wishes\n{me}", "{vendor}\nAccounting", "Sincerely,\n{me}\n\n{vendor}", "Yours,\n{vendor} billing team",
-    "Thanks!\n{me}\n{vendor}", "Cheers,\n{me} from {vendor}", "Best regards,\n{vendor}", "With kind regards\n{me}\n{vendor}",
+    "Thanks!\n{me}\n{vendor}", "Cheers,\n{me} from {vendor}", "Best regards,\n{vendor}",
+    "With kind regards\n{me}\n{vendor}",
     "{me}\n{vendor}", "Regards,\n{me}, {vendor}", "Thank you\n{vendor}\n{place}",
 ]
 REQUESTS = [
-    "Extract the fields.", "Please extract the data from this document.", "Extract vendor, number, date, currency and total.",
+    "Extract the fields.", "Please extract the data from this document.",
+    "Extract vendor, number, date, currency and total.",
     "Process this <document|file|invoice|receipt>.", "Return the record.", "What are the key fields here?",
     "<Please read|Read> this <document|invoice|receipt> and <return|give me> the record.", "Get the invoice data.",
-    "New <document|invoice|receipt> for accounting.", "<Extract|Pull out|Get> the <fields|data|record> <as JSON|please|for booking>.",
+    "New <document|invoice|receipt> for accounting.",
+    "<Extract|Pull out|Get> the <fields|data|record> <as JSON|please|for booking>.",
     "Data extraction, please.", "Who is the vendor and how much do we pay?", "Please book this one.",
     "<Turn|Convert> this document into a record.", "Read the attached document.", "Extract the invoice.",
     "<I need|We need> the data <of this document|from this paper>.", "Capture this <invoice|receipt|order>.",
@@ -160,15 +168,18 @@ SPOKEN = {
 MORE_DATE_STYLES = [
     lambda y, m, d: f"{y}.{m:02d}.{d:02d}", lambda y, m, d: f"{d}.{m}.{y}", lambda y, m, d: f"{MONTHS[m - 1][:3]}. {d}, {y}",
     lambda y, m, d: f"{d:02d} {MONTHS[m - 1][:3].upper()} {y}", lambda y, m, d: f"{d:02d}/{MONTHS[m - 1][:3]}/{y}",
-    lambda y, m, d: f"the {d}th of {MONTHS[m - 1]} {y}", lambda y, m, d: f"{y} {MONTHS[m - 1]} {d:02d}",
+    lambda y, m, d: f"day {d} of {MONTHS[m - 1]} {y}", lambda y, m, d: f"{y} {MONTHS[m - 1]} {d:02d}",
 ]
 MORE_AMOUNT_STYLES = [
-    lambda c: f"{c // 100:,}".replace(",", "'") + f".{c % 100:02d}", lambda c: f"{c // 100:,}".replace(",", " ") + f".{c % 100:02d}",
+    lambda c: f"{c // 100:,}".replace(",", "'") + f".{c % 100:02d}",
+    lambda c: f"{c // 100:,}".replace(",", " ") + f".{c % 100:02d}",
 ]
 MORE_VENDOR = [
     "Name of <the |><supplier|seller|shop|merchant|store|issuer>", "<Selling|Issuing|Supplying> <company|firm|business>",
-    "<Bought|Purchased|Ordered> <from|at>", "<Dealer|Retailer|Wholesaler|Manufacturer|Trader|Workshop|Firm|Outlet|Creditor>",
-    "<Business|Company|Trade|Shop|Firm> name", "<Account holder|Legal entity|Beneficiary|Trading as|Your supplier|Your shop>",
+    "<Bought|Purchased|Ordered> <from|at>",
+    "<Dealer|Retailer|Wholesaler|Manufacturer|Trader|Workshop|Firm|Outlet|Creditor>",
+    "<Business|Company|Trade|Shop|Firm> name",
+    "<Account holder|Legal entity|Beneficiary|Trading as|Your supplier|Your shop>",
 ]
 MORE_NUMBER = [
     "<Doc|Document|Bill|File|Paper|Record|Slip|{K}> <num|num.|no|#|nbr|key>", "{K} <doc|document> <no.|number|#>",
@@ -176,8 +187,10 @@ MORE_NUMBER = [
     "<N°|Num.|Nº|#>", "{K} <N°|Nº|num>",
 ]
 MORE_DATE = [
-    "<Bill|Booking|Sale|Purchase|Printing|Posting|Paper|Slip|Record> date", "<Printed|Drawn up|Made out|Prepared|Signed> on",
-    "Date of <sale|purchase|billing|the document|the {K}|writing|printing>", "<Our|This> date", "{K} <dated|made on|drawn up>",
+    "<Bill|Booking|Sale|Purchase|Printing|Posting|Paper|Slip|Record> date",
+    "<Printed|Drawn up|Made out|Prepared|Signed> on",
+    "Date of <sale|purchase|billing|the document|the {K}|writing|printing>", "<Our|This> date",
+    "{K} <dated|made on|drawn up>",
     "Date (<document|{K}>)",
 ]
 MORE_BUYER = [
@@ -211,13 +224,16 @@ SETTLED = [
 RULES = ["", "", "", "-" * 20, "=" * 16, "* * *", "_" * 12, "~~~~~~", "#####"]
 CELL = [" | ", "\t", "   ", " / ", "  ·  ", "; ", " || ", "     "]
 PAIR = [
-    "{l}: {v}", "{l} {v}", "{l}\n{v}", "{l}:\n{v}", "{l}\n  {v}", "{l}\t{v}", "{l} | {v}", "| {l} | {v} |", "{l} ..... {v}",
-    "{l:.<24} {v}", "{l:<22} {v}", "{l:<16} {v}", "{l:>18}  {v}", "{l}: {v:>20}", "**{l}** {v}", "**{l}:** {v}", "* {l}: {v}",
+    "{l}: {v}", "{l} {v}", "{l}\n{v}", "{l}:\n{v}", "{l}\n  {v}", "{l}\t{v}", "{l} | {v}", "| {l} | {v} |",
+    "{l} ..... {v}",
+    "{l:.<24} {v}", "{l:<22} {v}", "{l:<16} {v}", "{l:>18}  {v}", "{l}: {v:>20}", "**{l}** {v}", "**{l}:** {v}",
+    "* {l}: {v}",
     "• {l} {v}", "[{l}] {v}", "{l} ({v})", "{l} > {v}", "{l} -> {v}", "{l};{v}", "{l}, {v}", "_{l}_ {v}", "{v} ({l})",
     "{l} » {v}", "{l}::{v}", "({l}) {v}", "{l}/ {v}", "\"{l}\": \"{v}\"", "{l}:{v}",
 ]
 HEADINGS = [
-    "{t}", "*** {t} ***", "# {t}", "## {t}", "[{t}]", "{t}:", "--- {t} ---", "{t} (copy)", "{t} / original", "Page 1 of {n}",
+    "{t}", "*** {t} ***", "# {t}", "## {t}", "[{t}]", "{t}:", "--- {t} ---", "{t} (copy)", "{t} / original",
+    "Page 1 of {n}",
     "{t}, page 1", "Your {t}", "~ {t} ~", "{t} for your records", "== {t} ==",
 ]
 SECTIONS = [
@@ -227,18 +243,21 @@ SECTIONS = [
 SLOTS = {
     "document_number": [
         "<Its|The> <number|no.> <is|reads> {num}.", "You <find|have> it under {num} in our <books|files>.",
-        "<Use|Give|Write> {num} <as the reason for payment|on the transfer>.", "We <filed|keep> it as <number |no. |>{num}.",
+        "<Use|Give|Write> {num} <as the reason for payment|on the transfer>.",
+    "We <filed|keep> it as <number |no. |>{num}.",
         "This is <about|for> {doc} <no. |number |#|>{num}.", "<It|This message> <concerns|is about> {doc} {num}.",
         "The {doc} <with|has> the number {num}.", "<Look for|Search for> {doc} {num} in your portal.",
     ],
     "date": [
         "It <bears|carries> the date {date}.", "We <wrote|prepared|printed> <it|the {doc}> on {date}.",
-        "<Its|The document's> date is {date}.", "The date <reads|says> {date}.", "{date} is the date <on it|of the {doc}>.",
+        "<Its|The document's> date is {date}.", "The date <reads|says> {date}.",
+    "{date} is the date <on it|of the {doc}>.",
         "The {doc} left our <office|desk|printer> on {date}.", "<Written|Made out|Drawn up> on {date}.",
     ],
     "total": [
         "<Altogether|In total|All in all> <that makes|this makes|you owe us|we ask for|it costs> {total}.",
-        "The <sum|price|whole bill> <is|reaches|stands at> {total}.", "<Please|Kindly> <send|wire|transfer|remit> {total}.",
+        "The <sum|price|whole bill> <is|reaches|stands at> {total}.",
+    "<Please|Kindly> <send|wire|transfer|remit> {total}.",
         "We <ask you for|would like to have> {total}.", "Your <part|bill> is {total}.", "What you <pay|owe>: {total}.",
         "{total} <has|have> to reach us.", "<With tax|Including everything> that is {total}.",
     ],
@@ -266,7 +285,7 @@ MORE_TERMS = [
     "<Damage|A defect|A missing piece> must be <reported|shown|noted> <to the carrier|on the slip|by telephone>.",
     "Our <liability|guarantee> <ends|lapses> <after {days} months|when the goods are changed|with resale>.",
     "<Drawings|Samples|Offers> remain <ours|confidential|free of charge> <until an order follows|for {days} days>.",
-    "<Returns|Exchanges> need <the original box|a written request|our consent> <and a copy of this sheet|>.",
+    "<Returns|Exchanges> need <the original box|a written request|our consent><| and a copy of this sheet>.",
     "<Force majeure|A strike|Bad weather> <frees us from|extends> <all|the agreed> <terms|deadlines>.",
     "The law of <{place}|the seller's country> <governs|applies to> <this contract|all disputes>.",
     "<Should one rule be void|If a clause fails>, <the others stay|the rest stays> in force.",
@@ -555,7 +574,7 @@ def document(g, long=False):
     gold = {"vendor": vendor, "document_number": num, "date": g.date(), "currency": None, "total": None}
     kind = g.any(["invoice", "invoice", "receipt", "purchase order", "email", "email"])
     if mixed and g.p(0.7):
-        count = g.int(8, 16) if long and g.p(0.5) else None
+        count = g.int(8, 14) if long and g.p(0.5) else None
         text = letter(g, gold) if kind == "email" else sheet(g, gold, kind, count)
     else:
         text = email(g, gold) if kind == "email" else form(g, gold, kind)
@@ -564,7 +583,7 @@ def document(g, long=False):
         slots = {"days": g.any([7, 10, 14, 30]), "place": g.place()}
         return (g.vary(g.any(MORE_TERMS)) if mixed and g.p(0.6) else g.vary(g.shape(TERMS))).format(**slots)
 
-    size, rounds = (g.int(1400, 2100), 99) if mixed else (float("inf"), g.int(2, 9) if long else 0)
+    size, rounds = (g.int(1400, 2000), 99) if mixed else (float("inf"), g.int(2, 9) if long else 0)
     while long and rounds and len(text) < size:
         text += "\n\n" + " ".join(term() for _ in range(g.int(2, 5)))
         rounds -= 1

@@ -27,17 +27,22 @@ REQUESTS = [
     "Generate a <report|Markdown report> <on this table|from this table|for {what}>.", "Please report {what}.",
 ]
 NOTES = [
-    "Prepared by {who}.", "Source: {what} database.", "The figures were checked by {who}.", "Please do not share this list.",
-    "Next update on {day}.", "All figures are final.", "The numbers come from the {place} office.", "Thanks to {who} for the data.",
+    "Prepared by {who}.", "Source: {what} database.", "The figures were checked by {who}.",
+    "Please do not share this list.",
+    "Next update on {day}.", "All figures are final.", "The numbers come from the {place} office.",
+    "Thanks to {who} for the data.",
     "This list replaces the last one.", "Questions go to {who}.",
 ]
 
 MORE_TITLES = [
-    "<Our|The|New|Final|Raw> {metric} <figures|count|numbers|table>< {period}|>", "{metric} <vs|against|over|with> {dim}<, {period}|>",
-    "{Metric} <at|near|from> {place}< ({period})|>", "{name}<: | / | - >{metric}", "<Table|Sheet|Appendix|Annex> {n}<: |. | - >{metric}",
+    "<Our|The|New|Final|Raw> {metric} <figures|count|numbers|table>< {period}|>",
+    "{metric} <vs|against|over|with> {dim}<, {period}|>",
+    "{Metric} <at|near|from> {place}< ({period})|>", "{name}<: | / | - >{metric}",
+    "<Table|Sheet|Appendix|Annex> {n}<: |. | - >{metric}",
     "{Metric} <split|sorted|counted|broken down> by {dim}", "<Which|What> {dim} had <most|how many> {metric}?",
     "{Metric} ({dim}, {period})", "{name} {metric}< {period}|>", "{metric} <in|during|until|since> {period}",
-    "{place} <branch|plant|depot|site>, {period}, {metric}", "<Daily|Monthly|Yearly|Total|Open|Closed> {metric}< per {dim}|>",
+    "{place} <branch|plant|depot|site>, {period}, {metric}",
+    "<Daily|Monthly|Yearly|Total|Open|Closed> {metric}< per {dim}|>",
     "<Results|Snapshot|Extract|Comparison> of {metric} {n}", "{Dim}s and <their|the> {metric}", "{NAME} / {metric}",
 ]
 MORE_REQUESTS = [
@@ -48,17 +53,19 @@ MORE_REQUESTS = [
 ]
 MORE_NOTES = [
     "<The list|This sheet> was <printed|exported|saved|closed> <by {who}|on {day}|at {place}>.",
-    "<Late|Missing|Double> entries <were removed|are added later|stay out>.", "{who} <keeps|owns|maintains> <the list|this sheet>.",
+    "<Late|Missing|Double> entries <were removed|are added later|stay out>.",
+    "{who} <keeps|owns|maintains> <the list|this sheet>.",
     "<Ask|Call|Write to> {who} <for the raw data|about gaps|before you change it>.",
     "<In|At> {place} {what} <are counted|count> <twice a day|by hand|once>.",
-    "<The table|The list> <holds|shows> {what} only.", "<Compared with|As on> {day}, <nothing changed|the method is the same>.",
+    "<The table|The list> <holds|shows> {what} only.",
+    "<Compared with|As on> {day}, <nothing changed|the method is the same>.",
 ]
 
 
 def code(g):
     """A name for a row, of up to three words, or a code."""
     name = g.any([g.word, g.word, g.person, g.place, g.product, g.company])()
-    tail = g.any([lambda: "", lambda: f" {g.word()}", lambda: f" {g.int(1, 99)}", lambda: f"-{g.any('ABCDXYZ')}{g.int(1, 9)}"])()
+    tail = g.any(["", f" {g.word()}", f" {g.int(1, 99)}", f"-{g.any('ABCDXYZ')}{g.int(1, 9)}"])
     short = f"{g.any('ABCDEFGHKLMNPRSTUVWXYZ')}{g.any(['-', '', '/', '.'])}{g.digits(g.int(2, 5))}"
     return g.any([name + tail, name + tail, short]).replace(",", "")
 
@@ -82,7 +89,7 @@ def table(g, long=False):
     """-> text and the facts about it."""
     while True:
         dim = g.any(DIMENSIONS)
-        names = rows_of(g, dim, g.int(3, 8) if not long or g.split == "unseen" else g.int(8, 20))
+        names = rows_of(g, dim, g.int(3, 8) if not long or g.split == "unseen" else g.int(8, 18))
         if len(names) >= 3:
             break
     metric = g.term(METRICS)
@@ -119,7 +126,8 @@ def table(g, long=False):
         gap = "\n\n" if "," in title or style == "lines" or g.p(0.7) else "\n"
         body = g.any(["", "", "# ", "## "]) + title + g.any(["", "", ":"]) + gap + body
     if g.p(0.25) or long:
-        body += "\n\n" + " ".join(note(g, metric) for _ in range(g.int(4, 12) if mixed and long else g.int(20, 60) if long else 1))
+        count = (g.int(4, 10) if mixed else g.int(20, 60)) if long else 1
+        body += "\n\n" + " ".join(note(g, metric) for _ in range(count))
     return body, facts(title, names, values), f"{metric} per {dim}"
 
 
@@ -143,7 +151,7 @@ def make(g, inline, long):
     if mixed and request and g.p(0.4):
         request = g.vary(g.any(MORE_REQUESTS)).format(what=what, who=g.first())
     if mixed and long:
-        size = g.int(1000, 1500) if inline else g.int(1800, 3200)
+        size = g.int(1000, 1400) if inline else g.int(1800, 3200)
         while len(request) + len(text) * inline < size:
             request += (" " if request else "") + note(g, what.split()[0])
     calls = Calls(g)
