@@ -83,23 +83,27 @@ pub(crate) fn health(engines: &Engines) -> Health {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use inference::backend::{Backend, BackendError, BackendMemory, Logits, ModelInput, SlotId};
+    use inference::backend::{Backend, BackendError, BackendMemory, Logits, ModelInput};
     use inference::{Event, GenerateRequest, SamplingParams, TokenId};
     use types::TaskClass;
 
     use super::*;
 
-    /// Always says the same, and cannot give up a sequence.
-    struct Brittle;
+    /// Always says the same, and dies after its second pass.
+    struct Brittle {
+        passes: usize,
+    }
 
     impl Backend for Brittle {
-        fn forward(&mut self, input: &ModelInput) -> Result<Logits, BackendError> {
-            let rows = input.spans.iter().filter(|span| span.logits).count();
-            Ok(Logits { values: vec![0.0; rows], vocab_size: 1 })
+        fn allocate(&mut self, _: usize) -> Result<(), BackendError> {
+            Ok(())
         }
 
-        fn free(&mut self, _: SlotId) {
-            panic!("as the test wants");
+        fn forward(&mut self, input: &ModelInput, logits: &mut Logits) -> Result<(), BackendError> {
+            self.passes += 1;
+            let rows = input.spans.iter().filter(|span| span.logits).count();
+            *logits = Logits { values: vec![0.0; rows], vocab_size: 1 };
+            Ok(())
         }
 
         fn vocab_size(&self) -> usize {
@@ -115,14 +119,19 @@ mod tests {
         }
 
         fn memory(&self) -> BackendMemory {
+            assert!(self.passes < 2, "as the test wants");
             BackendMemory::default()
         }
     }
 
     fn engine() -> EngineHandle {
         let metrics = EngineMetrics::register(&prometheus::Registry::new()).unwrap();
-        inference::engine::start(Brittle, EngineConfig { max_kv_tokens: 100_000, ..EngineConfig::default() }, metrics)
-            .unwrap()
+        inference::engine::start(
+            Brittle { passes: 0 },
+            EngineConfig { max_kv_tokens: 100_000, ..EngineConfig::default() },
+            metrics,
+        )
+        .unwrap()
     }
 
     #[tokio::test]
@@ -133,8 +142,6 @@ mod tests {
         let request = GenerateRequest { prompt: vec![TokenId(0)], params, grammar: None, class, deadline: None };
         let mut generation = engine.generate(request).unwrap();
         assert_eq!(generation.next().await, Some(Event::Token(TokenId(0))));
-        // The engine frees the slot of a sequence that nobody reads.
-        drop(generation);
         alarm.cancelled().await;
     }
 

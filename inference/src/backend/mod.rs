@@ -1,5 +1,5 @@
-//! The seam between the engine and what computes: ids and places in, rows of numbers out, no tensors. A backend keeps
-//! the KV of each slot and nothing else of a sequence.
+//! The seam between the engine and what computes: ids and places in, rows of numbers out, no tensors. Keys and values lie
+//! in blocks of a fixed number of tokens; the engine says which block holds what, the backend only reads and writes them.
 
 mod candle;
 
@@ -8,30 +8,59 @@ pub(crate) use candle::CandleModel;
 
 use crate::tokenizer::TokenId;
 
-/// A sequence's place in the backend while it runs.
+/// Tokens whose keys and values one block holds.
+pub const BLOCK_TOKENS: usize = 16;
+
+/// A block of the backend's keys and values, below the number that was allocated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SlotId(pub usize);
+pub struct BlockId(pub u32);
 
 /// One step's work: the rows of all sequences, one after the other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ModelInput {
     /// The tokens of all spans.
     pub token_ids: Vec<TokenId>,
-    /// Which rows belong to which sequence, in the order of `token_ids`; a slot occurs at most once.
+    /// The block tables of all spans. Spans may share blocks that none of them writes to.
+    pub block_ids: Vec<BlockId>,
+    /// Which rows belong to which sequence, in the order of `token_ids`.
     pub spans: Vec<Span>,
 }
 
 /// A sequence's rows in a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// Where its KV is.
-    pub slot: SlotId,
-    /// Position of its first row: so many tokens of the slot are computed already.
+    /// Position of its first row: so many of its tokens are computed already.
     pub position: usize,
     /// How many rows.
     pub num_rows: usize,
+    /// Where its block table begins in `block_ids`.
+    pub first_block: usize,
+    /// Length of the table, which covers positions `0..position + num_rows`.
+    pub num_blocks: usize,
     /// Whether the last row's logits are wanted.
     pub logits: bool,
+}
+
+impl ModelInput {
+    /// Empties it; its memory stays.
+    pub fn clear(&mut self) {
+        self.token_ids.clear();
+        self.block_ids.clear();
+        self.spans.clear();
+    }
+
+    /// Adds the rows of a sequence: `token_ids` from `position` on, over the blocks of `table`.
+    pub fn push(&mut self, position: usize, token_ids: &[TokenId], table: &[BlockId], logits: bool) {
+        let (first_block, num_blocks) = (self.block_ids.len(), table.len());
+        self.spans.push(Span { position, num_rows: token_ids.len(), first_block, num_blocks, logits });
+        self.token_ids.extend_from_slice(token_ids);
+        self.block_ids.extend_from_slice(table);
+    }
+
+    /// A span's block table.
+    pub fn table(&self, span: &Span) -> &[BlockId] {
+        &self.block_ids[span.first_block..span.first_block + span.num_blocks]
+    }
 }
 
 /// For each span that wants logits, in order, one row as long as the vocabulary.
@@ -50,18 +79,18 @@ impl Logits {
     }
 }
 
-/// A forward pass that failed. The KV of its slots is to be taken as lost.
+/// What did not work. After a failed pass, the blocks that it was to write hold nothing.
 #[derive(Debug, thiserror::Error)]
-#[error("forward pass failed: {0}")]
+#[error("{0}")]
 pub struct BackendError(pub String);
 
 /// What computes.
 pub trait Backend: Send {
-    /// One pass over all rows. Appends to the KV of every slot of the input.
-    fn forward(&mut self, input: &ModelInput) -> Result<Logits, BackendError>;
+    /// Makes room for keys and values. Called once, before the first pass; memory may be committed as it is used.
+    fn allocate(&mut self, num_blocks: usize) -> Result<(), BackendError>;
 
-    /// The slot's sequence is gone; its KV can be dropped.
-    fn free(&mut self, slot: SlotId);
+    /// One pass over all rows. Writes their keys and values into their blocks, and overwrites `logits`.
+    fn forward(&mut self, input: &ModelInput, logits: &mut Logits) -> Result<(), BackendError>;
 
     /// Length of a row of logits.
     fn vocab_size(&self) -> usize;
@@ -69,11 +98,37 @@ pub trait Backend: Send {
     /// Positions that a sequence can have.
     fn context_len(&self) -> usize;
 
-    /// Memory that one token of a running sequence takes.
+    /// Memory that the keys and values of one token take.
     fn kv_bytes_per_token(&self) -> u64;
 
     /// What it holds in memory now.
     fn memory(&self) -> BackendMemory;
+}
+
+impl<B: Backend + ?Sized> Backend for Box<B> {
+    fn allocate(&mut self, num_blocks: usize) -> Result<(), BackendError> {
+        (**self).allocate(num_blocks)
+    }
+
+    fn forward(&mut self, input: &ModelInput, logits: &mut Logits) -> Result<(), BackendError> {
+        (**self).forward(input, logits)
+    }
+
+    fn vocab_size(&self) -> usize {
+        (**self).vocab_size()
+    }
+
+    fn context_len(&self) -> usize {
+        (**self).context_len()
+    }
+
+    fn kv_bytes_per_token(&self) -> u64 {
+        (**self).kv_bytes_per_token()
+    }
+
+    fn memory(&self) -> BackendMemory {
+        (**self).memory()
+    }
 }
 
 /// Bytes by use.
@@ -81,7 +136,7 @@ pub trait Backend: Send {
 pub struct BackendMemory {
     /// Weights, as they lie in the file.
     pub weights: u64,
-    /// KV of all slots.
+    /// Blocks that have been written to, and so hold memory.
     pub kv: u64,
     /// Buffers of a step.
     pub workspace: u64,

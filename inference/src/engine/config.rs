@@ -1,5 +1,7 @@
 //! The engine's limits.
 
+use crate::backend::{BLOCK_TOKENS, BackendError};
+
 /// How much the engine takes on at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineConfig {
@@ -20,7 +22,7 @@ impl Default for EngineConfig {
 }
 
 /// Why an engine does not start.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum InvalidConfig {
     /// A limit that allows nothing.
     #[error("engine.{0} is 0 but must be at least 1")]
@@ -35,12 +37,25 @@ pub enum InvalidConfig {
         /// `max_num_seqs`.
         seqs: usize,
     },
+    /// The backend has no room for the keys and values.
+    #[error("the engine cannot start with engine.max_kv_tokens {tokens}; lower it")]
+    NoMemory {
+        /// `max_kv_tokens`.
+        tokens: usize,
+        /// What the backend says.
+        source: BackendError,
+    },
     /// The system gave no thread.
     #[error("the engine's thread cannot be started: {0}; raise the limit on threads")]
     NoThread(String),
 }
 
 impl EngineConfig {
+    /// Enough that no sequence's last, partly used block takes from another's reservation.
+    pub(super) fn num_blocks(&self) -> usize {
+        self.max_kv_tokens / BLOCK_TOKENS + self.max_num_seqs
+    }
+
     pub(super) fn check(&self) -> Result<(), InvalidConfig> {
         let named = [
             ("max_num_seqs", self.max_num_seqs),

@@ -26,11 +26,13 @@ const IDLE_BEAT: Duration = Duration::from_secs(1);
 /// Starts the thread `engine`; it ends after `drain` or `stop`, or when the last handle is gone and its work done. It
 /// dies of a panic outside a step, and says so to all that it had accepted.
 pub fn start<B: Backend + 'static>(
-    backend: B,
+    mut backend: B,
     config: EngineConfig,
     metrics: EngineMetrics,
 ) -> Result<EngineHandle, InvalidConfig> {
     config.check()?;
+    let tokens = config.max_kv_tokens;
+    backend.allocate(config.num_blocks()).map_err(|source| InvalidConfig::NoMemory { tokens, source })?;
     let limits = Limits::new(&config, backend.context_len(), backend.vocab_size());
     let shared = Arc::new(Shared::new(limits, metrics.heartbeat()));
     // Submissions hold a place, so they never fill it; one more for the command that ends it all.
@@ -186,7 +188,7 @@ impl<B: Backend> Engine<B> {
         let began = Instant::now();
         let reason = match catch_unwind(AssertUnwindSafe(|| self.step())) {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error.to_string()),
+            Ok(Err(error)) => Some(format!("forward pass failed: {error}")),
             Err(panic) => Some(format!("the step panicked: {}", panic_text(panic.as_ref()))),
         };
         if let Some(reason) = reason {
@@ -238,9 +240,7 @@ impl<B: Backend> Engine<B> {
     }
 
     fn remove(&mut self, id: SequenceId) -> Option<Request> {
-        if let Some(slot) = self.scheduler.remove(id) {
-            self.backend.free(slot);
-        }
+        self.scheduler.remove(id);
         self.requests.remove(&id)
     }
 

@@ -7,7 +7,7 @@ use types::TaskClass;
 use super::admission::AdmissionOrder;
 use super::config::EngineConfig;
 use super::sequence::{Sequence, SequenceId};
-use crate::backend::SlotId;
+use crate::backend::{BLOCK_TOKENS, BlockId};
 use crate::tokenizer::TokenId;
 
 /// Waiting and running sequences, and what the running ones have reserved.
@@ -18,7 +18,7 @@ pub(crate) struct Scheduler {
     order: AdmissionOrder,
     /// In the order of admission.
     running: Vec<Sequence>,
-    free_slots: Vec<SlotId>,
+    free_blocks: Vec<BlockId>,
     reserved_tokens: usize,
 }
 
@@ -35,7 +35,6 @@ pub(crate) struct StepPlan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Chunk {
     pub(crate) id: SequenceId,
-    pub(crate) slot: SlotId,
     pub(crate) position: usize,
     pub(crate) num_rows: usize,
     /// Whether it reaches the sequence's end, so that the next token can be sampled.
@@ -44,13 +43,13 @@ pub(crate) struct Chunk {
 
 impl Scheduler {
     pub(crate) fn new(limits: EngineConfig) -> Self {
-        let free_slots = (0..limits.max_num_seqs).rev().map(SlotId).collect();
+        let free_blocks = (0..limits.num_blocks() as u32).rev().map(BlockId).collect();
         Scheduler {
             limits,
             waiting: Default::default(),
             order: AdmissionOrder::default(),
             running: Vec::new(),
-            free_slots,
+            free_blocks,
             reserved_tokens: 0,
         }
     }
@@ -72,10 +71,10 @@ impl Scheduler {
         });
         for sequence in decoding.chain(prefilling) {
             let num_rows = sequence.num_pending().min(budget);
-            if let (1.., Some(slot)) = (num_rows, sequence.slot) {
+            if num_rows > 0 {
                 let samples = num_rows == sequence.num_pending();
                 let (id, position) = (sequence.id, sequence.num_computed);
-                chunks.push(Chunk { id, slot, position, num_rows, samples });
+                chunks.push(Chunk { id, position, num_rows, samples });
                 budget -= num_rows;
             }
         }
@@ -96,22 +95,28 @@ impl Scheduler {
         !sequence.is_full()
     }
 
-    /// Takes a sequence out, wherever it stands; gives back the slot that it ran in.
-    pub(crate) fn remove(&mut self, id: SequenceId) -> Option<SlotId> {
+    /// Takes a sequence out, wherever it stands.
+    pub(crate) fn remove(&mut self, id: SequenceId) {
         for line in &mut self.waiting {
             line.retain(|sequence| sequence.id != id);
         }
-        let index = self.running.iter().position(|sequence| sequence.id == id)?;
+        let Some(index) = self.running.iter().position(|sequence| sequence.id == id) else { return };
         let sequence = self.running.remove(index);
         self.reserved_tokens -= sequence.max_tokens;
-        self.free_slots.extend(sequence.slot);
-        sequence.slot
+        self.free_blocks.extend(sequence.blocks);
     }
 
     /// The tokens of a chunk.
     pub(crate) fn tokens(&self, chunk: &Chunk) -> &[TokenId] {
         let sequence = self.running.iter().find(|sequence| sequence.id == chunk.id);
         sequence.map_or(&[], |sequence| &sequence.tokens[chunk.position..chunk.position + chunk.num_rows])
+    }
+
+    /// The blocks that cover a chunk and all before it.
+    pub(crate) fn table(&self, chunk: &Chunk) -> &[BlockId] {
+        let sequence = self.running.iter().find(|sequence| sequence.id == chunk.id);
+        let num_blocks = (chunk.position + chunk.num_rows).div_ceil(BLOCK_TOKENS);
+        sequence.map_or(&[], |sequence| &sequence.blocks[..num_blocks])
     }
 
     pub(crate) fn num_running(&self) -> usize {
@@ -126,9 +131,10 @@ impl Scheduler {
         self.reserved_tokens
     }
 
-    /// Every slot is free or in use, and the reservations are those of the running sequences.
+    /// Every block is free or in use, and the reservations are those of the running sequences.
     pub(crate) fn check_integrity(&self) {
-        assert_eq!(self.free_slots.len() + self.running.len(), self.limits.max_num_seqs, "slots leak");
+        let used: usize = self.running.iter().map(|sequence| sequence.blocks.len()).sum();
+        assert_eq!(self.free_blocks.len() + used, self.limits.num_blocks(), "blocks leak");
         let reserved: usize = self.running.iter().map(|sequence| sequence.max_tokens).sum();
         assert_eq!(reserved, self.reserved_tokens, "reservations leak");
         assert!(reserved <= self.limits.max_kv_tokens, "more is reserved than there is");
@@ -142,12 +148,15 @@ impl Scheduler {
             let Some(class) = self.order.next(waits) else { break };
             let line = &mut self.waiting[class as usize];
             let needed = line.front().map_or(0, |sequence| sequence.max_tokens);
-            if self.free_slots.is_empty() || self.reserved_tokens + needed > self.limits.max_kv_tokens {
+            if self.running.len() == self.limits.max_num_seqs
+                || self.reserved_tokens + needed > self.limits.max_kv_tokens
+            {
                 break;
             }
             let Some(mut sequence) = line.pop_front() else { break };
             self.order.admitted(class, waits);
-            sequence.slot = self.free_slots.pop();
+            let first_kept = self.free_blocks.len() - sequence.max_tokens.div_ceil(BLOCK_TOKENS);
+            sequence.blocks = self.free_blocks.split_off(first_kept);
             self.reserved_tokens += sequence.max_tokens;
             admitted.push(sequence.id);
             self.running.push(sequence);
@@ -272,8 +281,6 @@ mod tests {
             let rows: usize = plan.chunks.iter().map(|chunk| chunk.num_rows).sum();
             assert!(rows <= LIMITS.max_num_batched_tokens);
             assert_eq!(plan.chunks.is_empty(), live.is_empty(), "whoever is there moves");
-            let slots: BTreeSet<SlotId> = plan.chunks.iter().map(|chunk| chunk.slot).collect();
-            assert_eq!(slots.len(), plan.chunks.len(), "a slot has one sequence");
             for chunk in &plan.chunks {
                 assert_eq!(scheduler.tokens(chunk).len(), chunk.num_rows);
                 scheduler.computed(chunk);

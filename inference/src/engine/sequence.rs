@@ -2,7 +2,7 @@
 
 use types::TaskClass;
 
-use crate::backend::SlotId;
+use crate::backend::BlockId;
 use crate::tokenizer::TokenId;
 
 /// One request's number inside the engine; it only grows.
@@ -18,14 +18,14 @@ pub(crate) struct Sequence {
     pub(crate) tokens: Vec<TokenId>,
     pub(crate) num_computed: usize,
     pub(crate) max_tokens: usize,
-    /// Its place in the backend; none while it waits.
-    pub(crate) slot: Option<SlotId>,
+    /// Where its keys and values are; none while it waits.
+    pub(crate) blocks: Vec<BlockId>,
 }
 
 impl Sequence {
     pub(crate) fn new(id: SequenceId, class: TaskClass, prompt: Vec<TokenId>, max_new_tokens: usize) -> Self {
         let max_tokens = prompt.len() + max_new_tokens;
-        Sequence { id, class, tokens: prompt, num_computed: 0, max_tokens, slot: None }
+        Sequence { id, class, tokens: prompt, num_computed: 0, max_tokens, blocks: Vec::new() }
     }
 
     pub(crate) fn num_pending(&self) -> usize {

@@ -3,7 +3,7 @@
 use super::run::Engine;
 use super::sampler::Sampled;
 use super::scheduler::StepPlan;
-use crate::backend::{Backend, BackendError, Logits, ModelInput, Span};
+use crate::backend::{Backend, BackendError, Logits, ModelInput};
 use crate::engine::FinishReason;
 
 impl<B: Backend> Engine<B> {
@@ -23,11 +23,11 @@ impl<B: Backend> Engine<B> {
         }
         let mut input = ModelInput::default();
         for chunk in &self.plan.chunks {
-            input.token_ids.extend_from_slice(self.scheduler.tokens(chunk));
-            let (slot, position, num_rows) = (chunk.slot, chunk.position, chunk.num_rows);
-            input.spans.push(Span { slot, position, num_rows, logits: chunk.samples });
+            input.push(chunk.position, self.scheduler.tokens(chunk), self.scheduler.table(chunk), chunk.samples);
         }
-        self.backend.forward(&input)
+        let mut logits = Logits::default();
+        self.backend.forward(&input, &mut logits)?;
+        Ok(logits)
     }
 
     /// For each chunk that reaches its sequence's end, what comes next.

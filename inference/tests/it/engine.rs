@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use inference::backend::{Backend, BackendError, BackendMemory, Logits, ModelInput, SlotId};
+use inference::backend::{BLOCK_TOKENS, Backend, BackendError, BackendMemory, Logits, ModelInput};
 use inference::engine::start;
 use inference::{
     EngineConfig, EngineHandle, Event, FinishReason, GenerateRequest, Generation, Refused, SamplingParams, TokenId,
@@ -22,27 +22,37 @@ const NAN: TokenId = TokenId(12);
 /// Says that each token's successor follows it, modulo 8; some tokens make it misbehave.
 #[derive(Default)]
 struct Counting {
-    held: BTreeMap<SlotId, usize>,
+    /// What each block holds.
+    blocks: Vec<[Option<TokenId>; BLOCK_TOKENS]>,
     /// When set, each pass waits for a word before it begins, and tells how many rows it has.
     gate: Option<(Receiver<()>, Sender<usize>)>,
-    /// So many times, freeing a slot panics once that is done.
-    free_panics: usize,
+    /// Telling what it holds panics after so many passes.
+    dies_after: Option<usize>,
+    passes: usize,
 }
 
 impl Backend for Counting {
-    fn forward(&mut self, input: &ModelInput) -> Result<Logits, BackendError> {
+    fn allocate(&mut self, num_blocks: usize) -> Result<(), BackendError> {
+        self.blocks = vec![[None; BLOCK_TOKENS]; num_blocks];
+        Ok(())
+    }
+
+    fn forward(&mut self, input: &ModelInput, logits: &mut Logits) -> Result<(), BackendError> {
+        self.passes += 1;
         if let Some((go, rows)) = &self.gate {
             let _ = go.recv();
             let _ = rows.send(input.token_ids.len());
         }
         let mut values = Vec::new();
-        let mut first = 0;
+        let mut token_ids = input.token_ids.as_slice();
         for span in &input.spans {
-            let held = self.held.entry(span.slot).or_default();
-            assert_eq!(*held, span.position, "a slot was not freed, or rows were lost");
-            *held += span.num_rows;
-            let tokens = &input.token_ids[first..first + span.num_rows];
-            first += span.num_rows;
+            let table = input.table(span);
+            let tokens = token_ids.split_off(..span.num_rows).unwrap();
+            for (position, token) in (span.position..).zip(tokens) {
+                self.blocks[table[position / BLOCK_TOKENS].0 as usize][position % BLOCK_TOKENS] = Some(*token);
+            }
+            let at = |position: usize| self.blocks[table[position / BLOCK_TOKENS].0 as usize][position % BLOCK_TOKENS];
+            assert!((0..span.position).all(|position| at(position).is_some()), "rows were lost");
             assert!(!tokens.contains(&PANIC), "this token panics");
             if tokens.contains(&FAIL) {
                 return Err(BackendError("this token fails".to_owned()));
@@ -59,15 +69,8 @@ impl Backend for Counting {
                 values.extend(row);
             }
         }
-        Ok(Logits { values, vocab_size: VOCAB_SIZE })
-    }
-
-    fn free(&mut self, slot: SlotId) {
-        self.held.remove(&slot);
-        if self.free_panics > 0 {
-            self.free_panics -= 1;
-            panic!("freeing panics");
-        }
+        *logits = Logits { values, vocab_size: VOCAB_SIZE };
+        Ok(())
     }
 
     fn vocab_size(&self) -> usize {
@@ -83,7 +86,8 @@ impl Backend for Counting {
     }
 
     fn memory(&self) -> BackendMemory {
-        BackendMemory { weights: 1, kv: self.held.values().sum::<usize>() as u64 * 8, workspace: 0 }
+        assert!(self.dies_after.is_none_or(|passes| self.passes < passes), "it dies");
+        BackendMemory { weights: 1, kv: 0, workspace: 0 }
     }
 }
 
@@ -190,31 +194,12 @@ async fn a_panic_or_error_ends_its_steps_requests_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_panic_that_is_nobodys_ends_all_and_the_engine_goes_on() {
-    let (engine, go, _seen) = gated_on(Counting { free_panics: 1, ..Counting::default() }, CONFIG);
-    let short = engine.generate(request(&[1], 1)).unwrap();
-    // Either both are in the first step, or the first is gone before the second comes.
-    let long = engine.generate(request(&[1], 2)).unwrap();
-    (0..3).for_each(|_| go.send(()).unwrap());
-    assert_eq!(outcome(short).await, (vec![2], FinishReason::Failed("the step panicked: freeing panics".to_owned())));
-    assert!(matches!(outcome(long).await.1, FinishReason::Failed(_) | FinishReason::Length));
-    drop(go);
-    assert_eq!(run(&engine, request(&[1], 2)).await, (vec![2, 3], FinishReason::Length));
-    engine.drain().await;
-    assert_eq!(engine.stats().kv_tokens_used, 0);
-}
-
-#[tokio::test]
 async fn an_engine_that_dies_tells_all_whom_it_had_accepted() {
-    let backend = Counting { free_panics: usize::MAX, ..Counting::default() };
+    let backend = Counting { dies_after: Some(1), ..Counting::default() };
     let (engine, go, seen) = gated_on(backend, EngineConfig { max_num_seqs: 2, ..CONFIG });
-    let left = engine.generate(request(&[1], 50)).unwrap();
+    let accepted: Vec<_> = (0..9).map(|_| engine.generate(request(&[1], 50)).unwrap()).collect();
     go.send(()).unwrap();
     seen.recv().unwrap();
-    let accepted: Vec<_> = (0..9).map(|_| engine.generate(request(&[1], 50)).unwrap()).collect();
-    // The engine takes it out at its next round and frees its slot.
-    drop(left);
-    drop(go);
     engine.ended().await;
     for generation in accepted {
         let (_, reason) = outcome(generation).await;
@@ -324,7 +309,7 @@ async fn contradicting_limits_are_refused() {
     );
 }
 
-/// The backend's own assertions hold every slot to its sequence; the engine's, whenever it is idle, to its budget.
+/// The backend's own assertions hold every sequence to its blocks; the engine's, whenever it is idle, to its budget.
 #[tokio::test(flavor = "multi_thread")]
 async fn thousands_of_random_requests_each_end_once_and_leave_nothing_behind() {
     let engine = engine(CONFIG);

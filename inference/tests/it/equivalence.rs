@@ -1,21 +1,22 @@
 //! A sequence's logits and tokens do not depend on its neighbours or on how its prompt was cut, to the last bit.
 
 use candle_core::quantized::GgmlDType;
-use inference::backend::{Backend, CandleBackend, ModelInput, SlotId, Span};
+use inference::backend::{Backend, BlockId, CandleBackend, Logits, ModelInput};
 use inference::{EngineConfig, EngineHandle, Event, GenerateRequest, Model, SamplingOptions, SamplingParams, TokenId};
 use types::TaskClass;
 
 use crate::support::{Numbers, SmallModel, metrics, pocket};
 
-fn input(parts: &[(usize, usize, &[TokenId])]) -> ModelInput {
-    let span = |(slot, position, tokens): &(usize, usize, &[TokenId])| Span {
-        slot: SlotId(*slot),
-        position: *position,
-        num_rows: tokens.len(),
-        logits: true,
-    };
-    let token_ids = parts.iter().flat_map(|(_, _, tokens)| tokens.iter().copied()).collect();
-    ModelInput { token_ids, spans: parts.iter().map(span).collect() }
+/// The logits of parts `(first block, position, tokens)`, each over 16 blocks in a row.
+fn forward(backend: &mut CandleBackend, parts: &[(u32, usize, &[TokenId])]) -> Vec<f32> {
+    let mut input = ModelInput::default();
+    for (first, position, tokens) in parts {
+        let table: Vec<BlockId> = (*first..first + 16).map(BlockId).collect();
+        input.push(*position, tokens, &table, true);
+    }
+    let mut logits = Logits::default();
+    backend.forward(&input, &mut logits).unwrap();
+    logits.values
 }
 
 /// The bundled model in Q8_0, and a random one in Q4_K.
@@ -23,7 +24,10 @@ fn backends() -> [CandleBackend; 2] {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("small.gguf");
     SmallModel::new(GgmlDType::Q4K, false).write(&path);
-    [pocket().into_backend(), Model::load(path).unwrap().into_backend()]
+    [pocket().into_backend(), Model::load(path).unwrap().into_backend()].map(|mut backend| {
+        backend.allocate(128).unwrap();
+        backend
+    })
 }
 
 #[test]
@@ -33,13 +37,12 @@ fn a_prompt_in_pieces_gives_the_logits_of_the_whole() {
 
 fn check_pieces(mut backend: CandleBackend) {
     let prompt = Numbers(1).prompt(80, backend.vocab_size() as u64);
-    let whole = backend.forward(&input(&[(0, 0, &prompt)])).unwrap();
+    let whole = forward(&mut backend, &[(0, 0, &prompt)]);
     for size in [1, 7, 32] {
         let mut last = None;
         for (index, piece) in prompt.chunks(size).enumerate() {
-            last = Some(backend.forward(&input(&[(1, index * size, piece)])).unwrap());
+            last = Some(forward(&mut backend, &[(16, index * size, piece)]));
         }
-        backend.free(SlotId(1));
         assert_eq!(last.unwrap(), whole, "pieces of {size}");
     }
 }
@@ -53,13 +56,11 @@ fn check_batch(mut backend: CandleBackend) {
     let mut numbers = Numbers(2);
     let vocab_size = backend.vocab_size() as u64;
     let prompts: Vec<Vec<TokenId>> = [5, 1, 90, 33].map(|length| numbers.prompt(length, vocab_size)).into();
-    let alone: Vec<Vec<f32>> = (0..)
-        .zip(&prompts)
-        .map(|(slot, prompt)| backend.forward(&input(&[(slot, 0, prompt)])).unwrap().values)
-        .collect();
-    let parts: Vec<(usize, usize, &[TokenId])> =
-        (10..).zip(&prompts).map(|(slot, prompt)| (slot, 0, prompt.as_slice())).collect();
-    assert_eq!(backend.forward(&input(&parts)).unwrap().values, alone.concat());
+    let alone: Vec<Vec<f32>> =
+        (0..).step_by(16).zip(&prompts).map(|(first, prompt)| forward(&mut backend, &[(first, 0, prompt)])).collect();
+    let parts: Vec<(u32, usize, &[TokenId])> =
+        (64..).step_by(16).zip(&prompts).map(|(first, prompt)| (first, 0, prompt.as_slice())).collect();
+    assert_eq!(forward(&mut backend, &parts), alone.concat());
 }
 
 fn request(prompt: Vec<TokenId>, seed: u64) -> GenerateRequest {

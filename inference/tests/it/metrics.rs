@@ -33,7 +33,7 @@ async fn metrics_have_these_names_and_count() {
         "openclaw_engine_requests_running 0",
         "openclaw_engine_kv_tokens{state=\"used\"} 0",
         "openclaw_engine_kv_tokens{state=\"free\"} 32768",
-        "openclaw_gpu_memory_bytes{device=\"cpu\",kind=\"kv\"} 0",
+        "openclaw_gpu_memory_bytes{device=\"cpu\",kind=\"kv\"} 98304",
     ] {
         assert!(text.lines().any(|line| line == sample), "{sample} is missing in\n{text}");
     }

@@ -12,13 +12,14 @@ use std::path::Path;
 use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
 use candle_core::{Device, Tensor};
 use candle_transformers::models::quantized_llama::ModelWeights;
-use inference::backend::{Backend, ModelInput, SlotId, Span};
+use inference::backend::{Backend, BlockId, Logits, ModelInput};
 use inference::{Model, TokenId};
 
 use crate::support::{Numbers, SmallModel, pocket_path};
 
 const EXACT: f32 = 5e-5;
 const ROUNDED: f32 = 0.15;
+const NUM_BLOCKS: usize = 8;
 
 struct Oracle(ModelWeights);
 
@@ -37,8 +38,11 @@ impl Oracle {
 }
 
 fn logits(backend: &mut impl Backend, tokens: &[TokenId], position: usize) -> Vec<f32> {
-    let span = Span { slot: SlotId(0), position, num_rows: tokens.len(), logits: true };
-    backend.forward(&ModelInput { token_ids: tokens.to_vec(), spans: vec![span] }).unwrap().values
+    let table: Vec<BlockId> = (0..NUM_BLOCKS as u32).map(BlockId).collect();
+    let (mut input, mut logits) = (ModelInput::default(), Logits::default());
+    input.push(position, tokens, &table, true);
+    backend.forward(&input, &mut logits).unwrap();
+    logits.values
 }
 
 fn largest(logits: &[f32]) -> TokenId {
@@ -50,6 +54,7 @@ fn largest(logits: &[f32]) -> TokenId {
 fn check(path: &Path, vocab_size: u64, tolerance: f32) {
     let mut numbers = Numbers(3);
     let mut backend = Model::load(path).unwrap().into_backend();
+    backend.allocate(NUM_BLOCKS).unwrap();
     for length in [1, 17, 100] {
         let mut oracle = Oracle::load(path);
         let mut tokens = numbers.prompt(length, vocab_size);
@@ -62,7 +67,6 @@ fn check(path: &Path, vocab_size: u64, tolerance: f32) {
             position += tokens.len();
             tokens = vec![largest(&expected)];
         }
-        backend.free(SlotId(0));
     }
 }
 

@@ -6,9 +6,9 @@ use std::sync::OnceLock;
 
 use candle_core::utils::barrier_pool;
 
-use super::kv::{HeadKv, LANES, SlotKv};
+use super::kv::{HeadKv, Kv};
 use super::math::exp;
-use crate::backend::{ModelInput, Span};
+use crate::backend::{BLOCK_TOKENS, ModelInput};
 use crate::gguf::Shape;
 
 /// Rows that one piece of work takes; small enough to spread one long prompt over all cores.
@@ -68,12 +68,12 @@ pub(super) struct Attention<'a> {
     pub(super) shape: &'a Shape,
     pub(super) angles: &'a Angles,
     pub(super) layer: usize,
-    pub(super) spans: &'a [Span],
+    pub(super) input: &'a ModelInput,
 }
 
 /// Some rows of one sequence, for the query heads that share one key head.
 struct Task<'a> {
-    kv: &'a HeadKv,
+    kv: HeadKv<'a>,
     kv_head: usize,
     first_row: usize,
     num_rows: usize,
@@ -83,13 +83,13 @@ struct Task<'a> {
 impl Attention<'_> {
     /// Takes rows `[queries | keys | values]`, appends keys and values, and gives what the rows see:
     /// `[row][head][head_dim]`.
-    pub(super) fn attend(&self, mut rows: Vec<f32>, slots: &mut [SlotKv]) -> Vec<f32> {
+    pub(super) fn attend(&self, mut rows: Vec<f32>, kv: &mut Kv) -> Vec<f32> {
         let Shape { heads, kv_heads, head_dim, .. } = *self.shape;
         let (queries, keys) = (heads * head_dim, kv_heads * head_dim);
         let row_width = queries + 2 * keys;
         self.angles.rotate(&mut rows, row_width, queries + keys);
-        self.append(&rows, row_width, slots);
-        let tasks = self.tasks(slots);
+        self.append(&rows, row_width, kv);
+        let tasks = self.tasks(kv);
         let results: Vec<OnceLock<Vec<f32>>> = tasks.iter().map(|_| OnceLock::new()).collect();
         let run = |range: Range<usize>| {
             for index in range {
@@ -113,25 +113,25 @@ impl Attention<'_> {
         attended
     }
 
-    fn append(&self, rows: &[f32], row_width: usize, slots: &mut [SlotKv]) {
+    fn append(&self, rows: &[f32], row_width: usize, kv: &mut Kv) {
         let keys = self.shape.kv_heads * self.shape.head_dim;
         let mut rows = rows.chunks_exact(row_width).map(|row| row[row_width - 2 * keys..].split_at(keys));
-        for span in self.spans {
-            let kv = &mut slots[span.slot.0];
-            for (key, value) in rows.by_ref().take(span.num_rows) {
-                kv.push(self.layer, key, value);
+        for span in &self.input.spans {
+            let table = self.input.table(span);
+            for (position, (keys, values)) in (span.position..).zip(rows.by_ref().take(span.num_rows)) {
+                kv.write(self.layer, position, table, keys, values);
             }
         }
     }
 
-    fn tasks<'s>(&self, slots: &'s [SlotKv]) -> Vec<Task<'s>> {
+    fn tasks<'s>(&'s self, kv: &'s Kv) -> Vec<Task<'s>> {
         let mut tasks = Vec::new();
         let mut span_row = 0;
-        for span in self.spans {
-            let kv = &slots[span.slot.0];
+        for span in &self.input.spans {
+            let table = self.input.table(span);
             for offset in (0..span.num_rows).step_by(ROWS_PER_TASK) {
                 tasks.extend((0..self.shape.kv_heads).map(|kv_head| Task {
-                    kv: kv.head(self.layer, kv_head),
+                    kv: kv.head(self.layer, kv_head, table),
                     kv_head,
                     first_row: span_row + offset,
                     num_rows: ROWS_PER_TASK.min(span.num_rows - offset),
@@ -147,28 +147,27 @@ impl Attention<'_> {
         let Shape { heads, kv_heads, head_dim, .. } = *self.shape;
         let group = heads / kv_heads;
         let mut result = vec![0.0; task.num_rows * group * head_dim];
-        let mut scores = Vec::with_capacity((task.first_position + task.num_rows).div_ceil(LANES));
+        let mut scores = Vec::with_capacity((task.first_position + task.num_rows).div_ceil(BLOCK_TOKENS));
         for (index, sum) in result.chunks_exact_mut(head_dim).enumerate() {
             let (row, head) = (index / group, task.kv_head * group + index % group);
             let at = (task.first_row + row) * row_width + head * head_dim;
             let query = &rows[at..at + head_dim];
             let seen = task.first_position + row + 1;
-            score(query, &task.kv.keys, seen, &mut scores);
+            score(query, task.kv.keys(seen), &mut scores);
             let total = soften(&mut scores, seen);
-            blend(scores.as_flattened(), &task.kv.values[..seen * head_dim], total, sum);
+            blend(&scores, || task.kv.values(seen), total, sum);
         }
         result
     }
 }
 
-/// The products of the query with the first `seen` keys, in blocks; the last block's tail is not meaningful.
-fn score(query: &[f32], keys: &[f32], seen: usize, scores: &mut Vec<[f32; LANES]>) {
+/// The products of the query with keys in blocks; beyond the last position they are not meaningful.
+fn score<'a>(query: &[f32], keys: impl Iterator<Item = &'a [f32]>, scores: &mut Vec<[f32; BLOCK_TOKENS]>) {
     let scale = (query.len() as f32).sqrt().recip();
     scores.clear();
-    let blocks = keys.chunks_exact(LANES * query.len()).take(seen.div_ceil(LANES));
-    scores.extend(blocks.map(|block| {
-        let mut sums = [0.0; LANES];
-        for (query, keys) in query.iter().zip(block.as_chunks::<LANES>().0) {
+    scores.extend(keys.map(|block| {
+        let mut sums = [0.0; BLOCK_TOKENS];
+        for (query, keys) in query.iter().zip(block.as_chunks::<BLOCK_TOKENS>().0) {
             for (sum, key) in sums.iter_mut().zip(keys) {
                 *sum += query * key;
             }
@@ -178,9 +177,9 @@ fn score(query: &[f32], keys: &[f32], seen: usize, scores: &mut Vec<[f32; LANES]
 }
 
 /// Turns scores into weights, relative to the largest; gives their sum.
-fn soften(scores: &mut [[f32; LANES]], seen: usize) -> f32 {
+fn soften(scores: &mut [[f32; BLOCK_TOKENS]], seen: usize) -> f32 {
     scores.as_flattened_mut()[seen..].fill(f32::NEG_INFINITY);
-    let mut largest = [f32::NEG_INFINITY; LANES];
+    let mut largest = [f32::NEG_INFINITY; BLOCK_TOKENS];
     for scores in scores.iter() {
         for (largest, score) in largest.iter_mut().zip(scores) {
             *largest = largest.max(*score);
@@ -191,7 +190,7 @@ fn soften(scores: &mut [[f32; LANES]], seen: usize) -> f32 {
         *score = exp(*score - largest);
     }
     scores.as_flattened_mut()[seen..].fill(0.0);
-    let mut totals = [0.0; LANES];
+    let mut totals = [0.0; BLOCK_TOKENS];
     for weights in scores.iter() {
         for (total, weight) in totals.iter_mut().zip(weights) {
             *total += weight;
@@ -201,24 +200,34 @@ fn soften(scores: &mut [[f32; LANES]], seen: usize) -> f32 {
 }
 
 /// Adds up the values by their weights, strip by strip of their columns; `sum` is zero before.
-fn blend(weights: &[f32], values: &[f32], total: f32, sum: &mut [f32]) {
+fn blend<'a, V>(weights: &[[f32; BLOCK_TOKENS]], values: impl Fn() -> V, total: f32, sum: &mut [f32])
+where
+    V: Iterator<Item = &'a [f32]>,
+{
     let head_dim = sum.len();
     let (strips, rest) = sum.as_chunks_mut::<STRIP>();
     let first_of_rest = head_dim - rest.len();
     for (index, strip) in strips.iter_mut().enumerate() {
         // A local array stays in registers.
         let mut sums = [0.0; STRIP];
-        for (weight, value) in weights.iter().zip(values.chunks_exact(head_dim)) {
-            let value = &value.as_chunks::<STRIP>().0[index];
-            for (sum, value) in sums.iter_mut().zip(value) {
-                *sum += weight * value;
+        for (weights, block) in weights.iter().zip(values()) {
+            for (weight, value) in weights.iter().zip(block.chunks_exact(head_dim)) {
+                let value = &value.as_chunks::<STRIP>().0[index];
+                for (sum, value) in sums.iter_mut().zip(value) {
+                    *sum += weight * value;
+                }
             }
         }
         *strip = sums.map(|sum| sum / total);
     }
-    for (weight, value) in weights.iter().zip(values.chunks_exact(head_dim)) {
-        for (sum, value) in rest.iter_mut().zip(&value[first_of_rest..]) {
-            *sum += weight / total * value;
+    if rest.is_empty() {
+        return;
+    }
+    for (weights, block) in weights.iter().zip(values()) {
+        for (weight, value) in weights.iter().zip(block.chunks_exact(head_dim)) {
+            for (sum, value) in rest.iter_mut().zip(&value[first_of_rest..]) {
+                *sum += weight / total * value;
+            }
         }
     }
 }

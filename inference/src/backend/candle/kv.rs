@@ -1,71 +1,99 @@
-//! The keys and values of one sequence, contiguous per layer and head.
+//! Keys and values of all layers, in blocks.
 
+use crate::backend::{BLOCK_TOKENS, BackendError, BlockId};
 use crate::gguf::Shape;
 
-/// Positions whose scores are computed side by side.
-pub(super) const LANES: usize = 16;
-/// Positions by which a head's buffers grow.
-const GROWTH: usize = 256;
+/// The pool of blocks. The system gives it memory page by page, as it is written to.
+#[derive(Default)]
+pub(super) struct Kv {
+    layers: Vec<LayerKv>,
+    kv_heads: usize,
+    head_dim: usize,
+    num_blocks: usize,
+    /// Blocks below this have been written to.
+    num_touched: usize,
+}
 
-/// All layers of one slot.
-pub(super) struct SlotKv {
-    layers: Vec<Vec<HeadKv>>,
+struct LayerKv {
+    /// `[block][kv_head][head_dim][BLOCK_TOKENS]`: positions lie side by side, so that scores need no sum across a
+    /// vector.
+    keys: Vec<f32>,
+    /// `[block][kv_head][BLOCK_TOKENS][head_dim]`.
+    values: Vec<f32>,
+}
+
+/// One head's keys and values of one sequence.
+#[derive(Clone, Copy)]
+pub(super) struct HeadKv<'a> {
+    layer: &'a LayerKv,
+    table: &'a [BlockId],
+    kv_heads: usize,
+    kv_head: usize,
     head_dim: usize,
 }
 
-/// One head of one layer.
-#[derive(Clone, Default)]
-pub(super) struct HeadKv {
-    /// `[block][head_dim][LANES]`: positions lie side by side, so that scores need no sum across a vector.
-    pub(super) keys: Vec<f32>,
-    /// `[position][head_dim]`.
-    pub(super) values: Vec<f32>,
-}
-
-impl SlotKv {
-    pub(super) fn new(shape: &Shape) -> Self {
-        let layers = vec![vec![HeadKv::default(); shape.kv_heads]; shape.layers];
-        SlotKv { layers, head_dim: shape.head_dim }
+impl Kv {
+    pub(super) fn allocate(shape: &Shape, num_blocks: usize) -> Result<Self, BackendError> {
+        let &Shape { kv_heads, head_dim, layers, .. } = shape;
+        let floats = num_blocks.checked_mul(kv_heads * head_dim * BLOCK_TOKENS);
+        let bytes = floats.and_then(|floats| floats.checked_mul(2 * layers * size_of::<f32>()));
+        // Tried first, because a failed allocation of zeros ends the process.
+        let fits = bytes.is_some_and(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok());
+        let Some(floats) = floats.filter(|_| fits) else {
+            return Err(BackendError(format!("there is no memory for {num_blocks} blocks of keys and values")));
+        };
+        let layer = |_| LayerKv { keys: vec![0.0; floats], values: vec![0.0; floats] };
+        Ok(Kv { layers: (0..layers).map(layer).collect(), kv_heads, head_dim, num_blocks, num_touched: 0 })
     }
 
-    /// Positions that every layer holds.
-    pub(super) fn len(&self) -> usize {
-        let last = self.layers.last().and_then(|heads| heads.last());
-        last.map_or(0, |head| head.values.len() / self.head_dim)
+    pub(super) fn num_blocks(&self) -> usize {
+        self.num_blocks
     }
 
-    pub(super) fn head(&self, layer: usize, head: usize) -> &HeadKv {
-        &self.layers[layer][head]
+    pub(super) fn head<'a>(&'a self, layer: usize, kv_head: usize, table: &'a [BlockId]) -> HeadKv<'a> {
+        let &Kv { kv_heads, head_dim, .. } = self;
+        HeadKv { layer: &self.layers[layer], table, kv_heads, kv_head, head_dim }
     }
 
-    /// Appends one position: `[kv_head][head_dim]` of each.
-    pub(super) fn push(&mut self, layer: usize, keys: &[f32], values: &[f32]) {
-        let parts = keys.chunks_exact(self.head_dim).zip(values.chunks_exact(self.head_dim));
-        for (head, (key, value)) in self.layers[layer].iter_mut().zip(parts) {
-            head.push(key, value);
+    /// Writes one position: `[kv_head][head_dim]` of each.
+    pub(super) fn write(&mut self, layer: usize, position: usize, table: &[BlockId], keys: &[f32], values: &[f32]) {
+        let (block, offset) = (table[position / BLOCK_TOKENS].0 as usize, position % BLOCK_TOKENS);
+        self.num_touched = self.num_touched.max(block + 1);
+        let layer = &mut self.layers[layer];
+        let first = block * keys.len() * BLOCK_TOKENS;
+        for (lanes, key) in layer.keys[first..].chunks_exact_mut(BLOCK_TOKENS).zip(keys) {
+            lanes[offset] = *key;
+        }
+        let heads = layer.values[first..].chunks_exact_mut(BLOCK_TOKENS * self.head_dim);
+        for (head, value) in heads.zip(values.chunks_exact(self.head_dim)) {
+            head[offset * self.head_dim..][..self.head_dim].copy_from_slice(value);
         }
     }
 
+    /// Memory of the blocks that have been written to.
     pub(super) fn bytes(&self) -> u64 {
-        let floats = self.layers.iter().flatten().map(|head| head.keys.capacity() + head.values.capacity());
-        floats.sum::<usize>() as u64 * size_of::<f32>() as u64
+        let floats = 2 * self.layers.len() * self.kv_heads * self.head_dim * BLOCK_TOKENS;
+        (self.num_touched * floats * size_of::<f32>()) as u64
     }
 }
 
-impl HeadKv {
-    fn push(&mut self, key: &[f32], value: &[f32]) {
-        let position = self.values.len() / value.len();
-        if position.is_multiple_of(GROWTH) {
-            self.keys.reserve_exact(GROWTH * key.len());
-            self.values.reserve_exact(GROWTH * value.len());
-        }
-        if position.is_multiple_of(LANES) {
-            self.keys.resize(self.keys.len() + LANES * key.len(), 0.0);
-        }
-        let block = position / LANES * LANES * key.len();
-        for (lanes, value) in self.keys[block..].chunks_exact_mut(LANES).zip(key) {
-            lanes[position % LANES] = *value;
-        }
-        self.values.extend_from_slice(value);
+impl<'a> HeadKv<'a> {
+    /// The keys of positions `0..seen`, block by block.
+    pub(super) fn keys(self, seen: usize) -> impl Iterator<Item = &'a [f32]> {
+        self.places(seen).map(move |(first, _)| &self.layer.keys[first..first + BLOCK_TOKENS * self.head_dim])
+    }
+
+    /// The values of positions `0..seen`, block by block; the last block only as far as it is seen.
+    pub(super) fn values(self, seen: usize) -> impl Iterator<Item = &'a [f32]> {
+        self.places(seen).map(move |(first, rows)| &self.layer.values[first..first + rows * self.head_dim])
+    }
+
+    /// Where each block begins, and how many of its positions are seen.
+    fn places(self, seen: usize) -> impl Iterator<Item = (usize, usize)> + use<'a> {
+        let blocks = self.table[..seen.div_ceil(BLOCK_TOKENS)].iter().enumerate();
+        blocks.map(move |(index, block)| {
+            let first = (block.0 as usize * self.kv_heads + self.kv_head) * BLOCK_TOKENS * self.head_dim;
+            (first, BLOCK_TOKENS.min(seen - index * BLOCK_TOKENS))
+        })
     }
 }

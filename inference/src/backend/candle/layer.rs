@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 use candle_nn::ops::rms_norm;
 
 use super::attention::Attention;
-use super::kv::SlotKv;
+use super::kv::Kv;
 use super::math::gated;
 use super::weights::Matrix;
 
@@ -18,10 +18,10 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    pub(super) fn forward(&self, rows: &Tensor, attention: Attention<'_>, slots: &mut [SlotKv]) -> Result<Tensor> {
+    pub(super) fn forward(&self, rows: &Tensor, attention: Attention<'_>, kv: &mut Kv) -> Result<Tensor> {
         let shape = attention.shape;
         let normed = rms_norm(rows, &self.attention_norm, shape.rms_epsilon)?;
-        let attended = attention.attend(values(&self.query_key_value.multiply(&normed)?)?, slots);
+        let attended = attention.attend(values(&self.query_key_value.multiply(&normed)?)?, kv);
         let attended = tensor(attended, rows)?;
         let rows = (rows + self.attention_output.multiply(&attended)?)?;
         let normed = rms_norm(&rows, &self.feed_forward_norm, shape.rms_epsilon)?;

@@ -17,27 +17,26 @@ mod weights;
 use candle_core::{Device, Tensor};
 use candle_nn::ops::rms_norm;
 
-use super::{Backend, BackendError, BackendMemory, Logits, ModelInput, SlotId};
+use super::{BLOCK_TOKENS, Backend, BackendError, BackendMemory, Logits, ModelInput, Span};
 use attention::{Attention, Rope};
-use kv::SlotKv;
+use kv::Kv;
 pub(crate) use weights::CandleModel;
 
-/// A model on candle with the KV of its slots.
+/// A model on candle with its keys and values.
 pub struct CandleBackend {
     model: CandleModel,
     rope: Rope,
-    /// By slot; empty when free.
-    slots: Vec<SlotKv>,
+    kv: Kv,
     workspace_bytes: u64,
 }
 
 impl CandleBackend {
     pub(crate) fn new(model: CandleModel) -> Self {
         let rope = Rope::new(&model.shape);
-        CandleBackend { model, rope, slots: Vec::new(), workspace_bytes: 0 }
+        CandleBackend { model, rope, kv: Kv::default(), workspace_bytes: 0 }
     }
 
-    fn pass(&mut self, input: &ModelInput) -> candle_core::Result<Logits> {
+    fn pass(&mut self, input: &ModelInput, logits: &mut Logits) -> candle_core::Result<()> {
         let model = &self.model;
         let shape = &model.shape;
         let ids: Vec<u32> = input.token_ids.iter().map(|id| id.0).collect();
@@ -45,41 +44,32 @@ impl CandleBackend {
         let angles = self.rope.angles(input);
         let mut rows = model.embedding.embed(&ids)?;
         for (index, layer) in model.layers.iter().enumerate() {
-            let attention = Attention { shape, angles: &angles, layer: index, spans: &input.spans };
-            rows = layer.forward(&rows, attention, &mut self.slots)?;
+            let attention = Attention { shape, angles: &angles, layer: index, input };
+            rows = layer.forward(&rows, attention, &mut self.kv)?;
         }
         let wanted = rows_with_logits(input);
-        let vocab_size = shape.vocab_size;
         self.workspace_bytes = workspace_bytes(&ids, shape, wanted.len());
+        logits.values.clear();
+        logits.vocab_size = shape.vocab_size;
         if wanted.is_empty() {
-            return Ok(Logits { values: Vec::new(), vocab_size });
+            return Ok(());
         }
         let wanted = Tensor::from_vec(wanted.clone(), wanted.len(), &Device::Cpu)?;
         let rows = rms_norm(&rows.index_select(&wanted, 0)?, &model.output_norm, shape.rms_epsilon)?;
-        let values = model.output.multiply(&rows)?.flatten_all()?.to_vec1()?;
-        Ok(Logits { values, vocab_size })
+        logits.values = model.output.multiply(&rows)?.flatten_all()?.to_vec1()?;
+        Ok(())
     }
 }
 
 impl Backend for CandleBackend {
-    fn forward(&mut self, input: &ModelInput) -> Result<Logits, BackendError> {
-        for span in &input.spans {
-            let (slot, position) = (span.slot.0, span.position);
-            self.slots.resize_with(self.slots.len().max(slot + 1), || SlotKv::new(&self.model.shape));
-            let held = self.slots[slot].len();
-            if held != position {
-                return Err(BackendError(format!(
-                    "slot {slot} holds {held} tokens but the input goes on at {position}"
-                )));
-            }
-        }
-        self.pass(input).map_err(|error| BackendError(error.to_string()))
+    fn allocate(&mut self, num_blocks: usize) -> Result<(), BackendError> {
+        self.kv = Kv::allocate(&self.model.shape, num_blocks)?;
+        Ok(())
     }
 
-    fn free(&mut self, slot: SlotId) {
-        if let Some(kv) = self.slots.get_mut(slot.0) {
-            *kv = SlotKv::new(&self.model.shape);
-        }
+    fn forward(&mut self, input: &ModelInput, logits: &mut Logits) -> Result<(), BackendError> {
+        check(input, self.kv.num_blocks())?;
+        self.pass(input, logits).map_err(|error| BackendError(error.to_string()))
     }
 
     fn vocab_size(&self) -> usize {
@@ -95,8 +85,19 @@ impl Backend for CandleBackend {
     }
 
     fn memory(&self) -> BackendMemory {
-        let kv = self.slots.iter().map(SlotKv::bytes).sum();
-        BackendMemory { weights: self.model.weight_bytes, kv, workspace: self.workspace_bytes }
+        BackendMemory { weights: self.model.weight_bytes, kv: self.kv.bytes(), workspace: self.workspace_bytes }
+    }
+}
+
+fn check(input: &ModelInput, num_blocks: usize) -> Result<(), BackendError> {
+    let unknown = input.block_ids.iter().find(|block| block.0 as usize >= num_blocks);
+    if let Some(block) = unknown {
+        return Err(BackendError(format!("block {} is not among the {num_blocks} that were allocated", block.0)));
+    }
+    let is_short = |span: &&Span| span.num_blocks * BLOCK_TOKENS < span.position + span.num_rows;
+    match input.spans.iter().find(is_short) {
+        Some(span) => Err(BackendError(format!("a block table is too short: {span:?}"))),
+        None => Ok(()),
     }
 }
 
