@@ -144,7 +144,8 @@ mod tests {
         assert_eq!(scale_and_minimum(&packed, 6), (18, 33));
 
         let mut block = [0x21; 144];
-        (block[..2].copy_from_slice(&ONE), block[2..4].copy_from_slice(&ONE));
+        block[..2].copy_from_slice(&ONE);
+        block[2..4].copy_from_slice(&ONE);
         block[4..16].copy_from_slice(&packed);
         let mut out = [9.0; 256];
         q4_k(&block, &mut out);

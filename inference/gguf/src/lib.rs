@@ -1,6 +1,23 @@
 //! Model files. Everything that a file says is checked before it is used; nothing here computes with a model.
 
 mod blocks;
+mod bytes;
+mod error;
+mod file;
 mod format;
+mod memory;
+mod metadata;
+mod reader;
+mod shape;
+mod table;
+mod value;
+mod vocab;
+mod write;
 
+pub use error::{Error, Problem};
+pub use file::{Matrix, ModelFile};
 pub use format::Format;
+pub use shape::Shape;
+pub use value::{Array, Value};
+pub use vocab::RawVocab;
+pub use write::{TensorSpec, write};

@@ -1,0 +1,123 @@
+//! The dimensions of a llama-architecture model, and the tensors that follow from them.
+
+use std::iter;
+
+use crate::error::Problem;
+use crate::metadata::{Metadata, bad};
+use crate::value::Value;
+
+/// Read from the metadata; the tensors are held to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shape {
+    /// What the model calls itself.
+    pub name: String,
+    /// Decoder layers.
+    pub layers: usize,
+    /// Width of a row between layers.
+    pub hidden: usize,
+    /// Width of a row inside the feed-forward part.
+    pub feed_forward: usize,
+    /// Heads of the queries.
+    pub heads: usize,
+    /// Heads of keys and values: a divisor of `heads`.
+    pub kv_heads: usize,
+    /// Width of a head.
+    pub head_dim: usize,
+    /// Number of tokens.
+    pub vocab_size: usize,
+    /// Positions that the model was made for.
+    pub context_len: usize,
+    /// How far back a position sees, itself included; `None` is all the way.
+    pub sliding_window: Option<usize>,
+    /// Base of the rotation's frequencies.
+    pub rope_base: f32,
+    /// What is added below the root of a norm.
+    pub rms_epsilon: f32,
+}
+
+impl Shape {
+    pub(crate) fn read(metadata: &Metadata) -> Result<Self, Problem> {
+        let architecture = metadata.text("general.architecture")?;
+        if architecture != "llama" {
+            return Err(bad("general.architecture", format!("{architecture:?}"), "\"llama\""));
+        }
+        refuse_variants(metadata)?;
+        let hidden = metadata.count("llama.embedding_length", 1 << 16)?;
+        let heads = metadata.count("llama.attention.head_count", 1 << 10)?;
+        let key_len = metadata.optional_count("llama.attention.key_length", 1 << 10)?;
+        let shape = Shape {
+            name: metadata.text("general.name").unwrap_or("unnamed").to_owned(),
+            layers: metadata.count("llama.block_count", 1 << 10)?,
+            hidden,
+            feed_forward: metadata.count("llama.feed_forward_length", 1 << 20)?,
+            heads,
+            kv_heads: metadata.optional_count("llama.attention.head_count_kv", heads)?.unwrap_or(heads),
+            head_dim: key_len.unwrap_or(hidden / heads),
+            vocab_size: metadata.list("tokenizer.ggml.tokens", Some)?.len(),
+            context_len: metadata.count("llama.context_length", 1 << 24)?,
+            sliding_window: metadata.optional_count("llama.attention.sliding_window", usize::MAX)?,
+            rope_base: match metadata.get("llama.rope.freq_base") {
+                Some(_) => metadata.float("llama.rope.freq_base")?,
+                None => 10_000.0,
+            },
+            rms_epsilon: metadata.float("llama.attention.layer_norm_rms_epsilon")?,
+        };
+        if key_len.is_none() && !hidden.is_multiple_of(heads) {
+            return Err(bad("llama.attention.head_count", heads, "a divisor of llama.embedding_length"));
+        }
+        if !heads.is_multiple_of(shape.kv_heads) {
+            return Err(bad("llama.attention.head_count_kv", shape.kv_heads, "a divisor of the head count"));
+        }
+        let rotated = metadata.optional_count("llama.rope.dimension_count", 1 << 10)?.unwrap_or(shape.head_dim);
+        if rotated != shape.head_dim || !shape.head_dim.is_multiple_of(2) {
+            return Err(bad("llama.rope.dimension_count", rotated, "the head's whole, even dimension"));
+        }
+        let value_len = metadata.optional_count("llama.attention.value_length", 1 << 10)?.unwrap_or(shape.head_dim);
+        if value_len != shape.head_dim {
+            return Err(bad("llama.attention.value_length", value_len, "the length of a key"));
+        }
+        Ok(shape)
+    }
+
+    /// Names and dimensions `[out, in]` or `[length]` of all tensors, in the order in which they are used;
+    /// `output.weight` is last, and may be missing where the embedding takes its place.
+    pub fn tensors(&self) -> impl Iterator<Item = (String, Vec<usize>)> {
+        let &Shape { hidden, feed_forward, vocab_size, .. } = self;
+        let (queries, keys) = (self.heads * self.head_dim, self.kv_heads * self.head_dim);
+        let layer = move |index: usize| {
+            let parts = [
+                ("attn_norm", vec![hidden]),
+                ("attn_q", vec![queries, hidden]),
+                ("attn_k", vec![keys, hidden]),
+                ("attn_v", vec![keys, hidden]),
+                ("attn_output", vec![hidden, queries]),
+                ("ffn_norm", vec![hidden]),
+                ("ffn_gate", vec![feed_forward, hidden]),
+                ("ffn_up", vec![feed_forward, hidden]),
+                ("ffn_down", vec![hidden, feed_forward]),
+            ];
+            parts.map(|(part, dims)| (format!("blk.{index}.{part}.weight"), dims))
+        };
+        let first = (EMBEDDING.to_owned(), vec![vocab_size, hidden]);
+        let last = [("output_norm.weight".to_owned(), vec![hidden]), (OUTPUT.to_owned(), vec![vocab_size, hidden])];
+        iter::once(first).chain((0..self.layers).flat_map(layer)).chain(last)
+    }
+}
+
+pub(crate) const EMBEDDING: &str = "token_embd.weight";
+pub(crate) const OUTPUT: &str = "output.weight";
+
+/// What the architecture's name also covers, and is not computed here.
+fn refuse_variants(metadata: &Metadata) -> Result<(), Problem> {
+    let experts = "llama.expert_count";
+    if let Some(count) = metadata.get(experts).and_then(Value::integer).filter(|count| *count > 0) {
+        return Err(bad(experts, count, "0: mixtures of experts are not supported"));
+    }
+    let scaling = "llama.rope.scaling.type";
+    if let Some(Value::String(kind)) = metadata.get(scaling)
+        && kind != "none"
+    {
+        return Err(bad(scaling, kind, "none: scaled positions are not supported"));
+    }
+    Ok(())
+}

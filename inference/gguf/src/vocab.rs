@@ -1,0 +1,44 @@
+//! A vocabulary as files have it.
+
+use crate::error::Problem;
+use crate::metadata::Metadata;
+use crate::value::Value;
+
+/// `tokenizer.ggml.*` as it stands in the file; the lists are not held to each other yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RawVocab {
+    /// The kind of tokenizer: `llama` is SentencePiece BPE.
+    pub model: String,
+    /// Pieces by id.
+    pub tokens: Vec<String>,
+    /// Pieces of a higher score are merged first.
+    pub scores: Vec<f32>,
+    /// 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte.
+    pub token_types: Vec<i32>,
+    /// The token that begins a prompt.
+    pub bos: u32,
+    /// The token that ends an answer.
+    pub eos: u32,
+    /// Whether a text gets a space in front.
+    pub add_space_prefix: bool,
+}
+
+impl RawVocab {
+    pub(crate) fn read(metadata: &Metadata) -> Result<Self, Problem> {
+        Ok(RawVocab {
+            model: metadata.text("tokenizer.ggml.model")?.to_owned(),
+            tokens: metadata.list("tokenizer.ggml.tokens", |item| match item {
+                Value::String(text) => Some(text),
+                _ => None,
+            })?,
+            scores: metadata.list("tokenizer.ggml.scores", |item| match item {
+                Value::F32(score) => Some(score),
+                _ => None,
+            })?,
+            token_types: metadata.list("tokenizer.ggml.token_type", |item| i32::try_from(item.integer()?).ok())?,
+            bos: metadata.token_id("tokenizer.ggml.bos_token_id")?,
+            eos: metadata.token_id("tokenizer.ggml.eos_token_id")?,
+            add_space_prefix: metadata.flag("tokenizer.ggml.add_space_prefix", true)?,
+        })
+    }
+}
