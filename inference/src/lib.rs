@@ -4,11 +4,12 @@
 //! Reading order: [`engine`] (its `step.rs` first), [`backend`], then what happens on the caller's side:
 //! [`tokenizer`], [`chat`], [`grammar`], and [`chat_model`], which puts them together.
 
+use ::gguf;
+
 pub mod backend;
 pub mod chat;
 pub mod chat_model;
 pub mod engine;
-mod gguf;
 pub mod grammar;
 mod model;
 pub mod tokenizer;

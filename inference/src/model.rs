@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::backend::{CandleBackend, CandleModel};
+use gguf::{ModelFile, Problem};
+
+use crate::backend::{Backend, CandleBackend, CandleModel};
 use crate::chat::Renderer;
-use crate::gguf::{self, GgufFile};
 use crate::grammar::GrammarCompiler;
 use crate::tokenizer::{Tokenizer, TokenizerError, Vocab};
 
@@ -36,96 +37,9 @@ pub struct ModelInfo {
 /// Why a file is not a model that can be run.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The file cannot be opened or read.
-    #[error("cannot read model file {}; check the path and its permissions", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// Something else than GGUF.
-    #[error("{} is not a GGUF file: it does not begin with \"GGUF\"; give a .gguf file", path.display())]
-    NotGguf {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A version that is not known.
-    #[error("{} is GGUF version {version} but versions 2 and 3 are supported; convert the model anew", path.display())]
-    Version {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        version: u32,
-    },
-    /// The file ends too early.
-    #[error("{} has {file_bytes} bytes, too few for tensor {tensor}; the download is incomplete: fetch it again", path.display())]
-    Truncated {
-        /// The file.
-        path: PathBuf,
-        /// A tensor that is not whole.
-        tensor: String,
-        /// The file's size.
-        file_bytes: u64,
-    },
-    /// Values that contradict themselves.
-    #[error("{} is damaged: {reason}; fetch or convert it again", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// A key that has to be there.
-    #[error("{} lacks the key {key}; convert the model anew with a current converter", path.display())]
-    MissingKey {
-        /// The file.
-        path: PathBuf,
-        /// The key.
-        key: String,
-    },
-    /// A key whose value cannot be used.
-    #[error("{}: {key} is {found}, expected {expected}; use a plain Mistral or Llama model", path.display())]
-    BadKey {
-        /// The file.
-        path: PathBuf,
-        /// The key.
-        key: String,
-        /// Its value.
-        found: String,
-        /// What would do.
-        expected: &'static str,
-    },
-    /// A tensor that has to be there.
-    #[error("{} lacks the tensor {tensor}; convert the model anew with a current converter", path.display())]
-    MissingTensor {
-        /// The file.
-        path: PathBuf,
-        /// The tensor.
-        tensor: String,
-    },
-    /// A tensor that does not fit the metadata.
-    #[error("{}: tensor {tensor} has shape {found:?} but the metadata says {expected:?}; convert the model anew", path.display())]
-    TensorShape {
-        /// The file.
-        path: PathBuf,
-        /// The tensor.
-        tensor: String,
-        /// Its shape.
-        found: Vec<usize>,
-        /// The shape that follows from the metadata.
-        expected: Vec<usize>,
-    },
-    /// A tensor in a format that is not computed with.
-    #[error("{}: tensor {tensor} is in format {format}; use F32, F16, BF16, Q4_0, Q4_K, Q5_K, Q6_K or Q8_0", path.display())]
-    TensorFormat {
-        /// The file.
-        path: PathBuf,
-        /// The tensor.
-        tensor: String,
-        /// Its format.
-        format: String,
-    },
+    /// What the file says of itself, or its tensors.
+    #[error(transparent)]
+    File(#[from] gguf::Error),
     /// The tokenizer in the file.
     #[error("{}: the tokenizer cannot be used", path.display())]
     Tokenizer {
@@ -147,24 +61,25 @@ pub enum LoadError {
 impl Model {
     /// Reads and checks a GGUF file of llama architecture (Mistral, Llama 2) with Mistral v3 control tokens.
     pub fn load(path: impl AsRef<Path>) -> Result<Model, LoadError> {
-        let mut gguf = GgufFile::open(path.as_ref())?;
-        let (path, content) = (gguf.path(), gguf.content());
+        let file = ModelFile::open(path)?;
+        file.check_memory(0)?;
+        let path = file.path();
         let bad_tokenizer = |source| LoadError::Tokenizer { path: path.to_owned(), source };
-        let vocab = Vocab::try_from(gguf::vocab(path, content)?).map_err(bad_tokenizer)?;
+        let vocab = Vocab::try_from(file.vocab().clone()).map_err(bad_tokenizer)?;
         let tokenizer = Tokenizer::new(vocab).map_err(bad_tokenizer)?;
         let renderer =
             Renderer::new(&tokenizer).map_err(|token| LoadError::NoControlToken { path: path.to_owned(), token })?;
         let grammars = GrammarCompiler::new(&tokenizer, renderer.tool_calls)
-            .map_err(|reason| LoadError::Damaged { path: path.to_owned(), reason })?;
-        let weights = CandleModel::load(&mut gguf)?;
+            .map_err(|reason| Problem::Damaged(reason).of(path))?;
+        let backend = CandleBackend::new(CandleModel::load(&file)?);
         let info = ModelInfo {
-            name: gguf.shape().name.clone(),
-            context_len: gguf.shape().context_len,
-            vocab_size: gguf.shape().vocab_size,
-            kv_bytes_per_token: weights.kv_bytes_per_token(),
-            weight_bytes: gguf.tensor_bytes(),
+            name: file.shape().name.clone(),
+            context_len: backend.context_len(),
+            vocab_size: backend.vocab_size(),
+            kv_bytes_per_token: backend.kv_bytes_per_token(),
+            weight_bytes: file.tensor_bytes(),
         };
-        Ok(Model { info, tokenizer: Arc::new(tokenizer), renderer, grammars, backend: CandleBackend::new(weights) })
+        Ok(Model { info, tokenizer: Arc::new(tokenizer), renderer, grammars, backend })
     }
 
     /// What the model is.

@@ -5,7 +5,7 @@ mod encode;
 mod vocab;
 
 pub use detokenizer::Detokenizer;
-pub(crate) use vocab::{Piece, RawVocab, Vocab};
+pub(crate) use vocab::{Piece, Vocab};
 
 /// A token's number in the model's vocabulary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use gguf::RawVocab;
+
 use super::{TokenId, TokenizerError};
 
 /// Stands for a space inside pieces.
@@ -28,17 +30,6 @@ pub(crate) struct Vocab {
     pub(crate) eos: TokenId,
     pub(crate) add_space_prefix: bool,
     controls: HashMap<String, TokenId>,
-}
-
-/// `tokenizer.ggml.*` as it stands in the file.
-pub(crate) struct RawVocab {
-    pub(crate) model: String,
-    pub(crate) tokens: Vec<String>,
-    pub(crate) scores: Vec<f32>,
-    pub(crate) token_types: Vec<i32>,
-    pub(crate) bos: u32,
-    pub(crate) eos: u32,
-    pub(crate) add_space_prefix: bool,
 }
 
 impl TryFrom<RawVocab> for Vocab {

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use candle_core::quantized::GgmlDType;
 use candle_core::quantized::gguf_file::Value;
+use gguf::Problem;
+use inference::backend::Backend;
 use inference::{LoadError, Model};
 use tempfile::TempDir;
 
@@ -73,7 +75,8 @@ fn what_is_no_gguf_file_is_refused_by_its_first_bytes() {
         "bytes.gguf is GGUF version 1 but versions 2 and 3 are supported; convert the model anew"
     );
     let missing = Model::load(folder.0.path().join("none.gguf")).err();
-    assert!(matches!(missing, Some(LoadError::Unreadable { .. })));
+    let Some(LoadError::File(error)) = missing else { panic!("{missing:?}") };
+    assert!(matches!(error.problem, Problem::Unreadable(_)), "{error}");
 }
 
 #[test]
@@ -103,11 +106,13 @@ fn counts_and_lengths_beyond_the_file_are_refused() {
 }
 
 #[test]
-fn an_alignment_of_zero_is_an_error_and_no_panic() {
-    check(
-        small().set("general.alignment", Value::U32(0)),
-        "model.gguf is damaged: header: values that no GGUF file has; fetch or convert it again",
-    );
+fn an_alignment_that_no_file_has_is_refused() {
+    for alignment in [0, 4, 48] {
+        check(
+            small().set("general.alignment", Value::U32(alignment)),
+            "model.gguf is damaged: general.alignment is not a power of two from 8 to 65536; fetch or convert it again",
+        );
+    }
 }
 
 #[test]
@@ -164,10 +169,39 @@ fn shapes_have_to_fit_the_metadata() {
 }
 
 #[test]
+fn a_vocabulary_of_another_size_than_the_embedding_is_refused() {
+    let tokens = Value::Array(vec![Value::String("a".to_owned()); 319]);
+    check(
+        small().set("tokenizer.ggml.tokens", tokens),
+        "model.gguf: the vocabulary has 319 tokens but token_embd.weight has 320 rows; convert the model anew",
+    );
+}
+
+#[test]
+fn tensors_that_would_change_what_is_computed_are_refused() {
+    let mut biased = small();
+    biased.tensors.push(("blk.0.attn_q.bias".to_owned(), vec![256]));
+    check(
+        biased,
+        "model.gguf has a tensor blk.0.attn_q.bias, which plain Mistral and Llama models do not have; use such a model",
+    );
+}
+
+#[test]
+fn the_context_ends_where_the_window_does() {
+    let folder = Folder::new();
+    let path = folder.model(&small().set("llama.attention.sliding_window", Value::U32(100)));
+    assert_eq!(gguf::ModelFile::open(&path).unwrap().shape().sliding_window, Some(100));
+    let model = Model::load(path).unwrap();
+    assert_eq!(model.info().context_len, 100);
+    assert_eq!(model.into_backend().context_len(), 100);
+}
+
+#[test]
 fn formats_that_are_not_computed_with_are_refused() {
     check(
         SmallModel::new(GgmlDType::Q2K, true),
-        "model.gguf: tensor token_embd.weight is in format Q2K; use F32, F16, BF16, Q4_0, Q4_K, Q5_K, Q6_K or Q8_0",
+        "model.gguf: tensor token_embd.weight is in format Q2_K; use F32, F16, BF16, Q4_0, Q4_K, Q5_K, Q6_K or Q8_0",
     );
 }
 

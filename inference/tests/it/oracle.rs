@@ -1,6 +1,6 @@
 //! The backend against candle-transformers' `quantized_llama` on the same files.
 //!
-//! Tolerances, as shares of the largest logit. On F32 and F16 weights both compute in f32 and differ only in the order
+//! Tolerances, as shares of the largest logit. On F32, F16 and BF16 weights both compute in f32 and differ only in the order
 //! of sums: 5e-5. On quantized weights candle rounds activations to 8 bits before every product, so one difference in
 //! the last bit of an f32 may flip a rounding, and that flip others: most runs agree to 1e-6, some part by percents.
 //! There the tolerance only catches what is wrong altogether, the largest logits have to agree wherever their lead is
@@ -84,7 +84,7 @@ fn compare(expected: &[f32], found: &[f32], tolerance: f32, place: &str) {
 #[test]
 fn every_format_computes_what_the_reference_does() {
     let folder = tempfile::tempdir().unwrap();
-    let exact = [GgmlDType::F32, GgmlDType::F16].map(|format| (format, EXACT));
+    let exact = [GgmlDType::F32, GgmlDType::F16, GgmlDType::BF16].map(|format| (format, EXACT));
     let rounded = [GgmlDType::Q8_0, GgmlDType::Q4K, GgmlDType::Q6K].map(|format| (format, ROUNDED));
     for (format, tolerance) in exact.into_iter().chain(rounded) {
         for tied in [false, true] {

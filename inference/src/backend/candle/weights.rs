@@ -1,13 +1,10 @@
 //! A model's matrices as candle holds them.
 
-use std::sync::Arc;
-
 use candle_core::quantized::{GgmlDType, QMatMul, QStorage, QTensor};
 use candle_core::{Device, Module, Result, Tensor};
+use gguf::{Format, ModelFile, Problem, Shape};
 
 use super::layer::Layer;
-use crate::gguf::{GgufFile, Shape};
-use crate::model::LoadError;
 
 /// Everything that a forward pass reads.
 pub(crate) struct CandleModel {
@@ -24,25 +21,12 @@ pub(crate) struct CandleModel {
 pub(super) struct Matrix(Vec<QMatMul>);
 
 impl Matrix {
-    fn new(tensor: Arc<QTensor>) -> Result<Self> {
-        Ok(Matrix(vec![QMatMul::from_arc(tensor)?]))
-    }
-
-    /// Several matrices one below the other, so that their common input is rounded and walked through once.
-    fn stacked(tensors: Vec<Arc<QTensor>>) -> Result<Self> {
-        let format = tensors.first().map(|tensor| tensor.dtype());
-        if !tensors.iter().all(|tensor| Some(tensor.dtype()) == format) {
-            return tensors.into_iter().map(QMatMul::from_arc).collect::<Result<_>>().map(Matrix);
-        }
-        let (mut bytes, mut rows, mut columns) = (Vec::new(), 0, 0);
-        for tensor in &tensors {
-            bytes.extend_from_slice(&tensor.data()?);
-            let (tensor_rows, tensor_columns) = tensor.shape().dims2()?;
-            rows += tensor_rows;
-            columns = tensor_columns;
-        }
-        let storage = QStorage::from_data(bytes.into(), &Device::Cpu, format.unwrap_or(GgmlDType::F32))?;
-        Matrix::new(Arc::new(QTensor::new(storage, (rows, columns))?))
+    /// Several matrices one below the other; held as one where they have one format, so that their common input is
+    /// rounded and walked through once.
+    fn stacked(parts: &[gguf::Matrix<'_>]) -> Result<Self> {
+        let one_format = parts.iter().all(|part| part.format == parts[0].format);
+        let stacks: Vec<&[gguf::Matrix<'_>]> = if one_format { vec![parts] } else { parts.chunks(1).collect() };
+        stacks.into_iter().map(stack).collect::<Result<_>>().map(Matrix)
     }
 
     /// `rows [n, in]` to `[n, out]`.
@@ -63,49 +47,67 @@ impl Matrix {
 }
 
 impl CandleModel {
-    /// Reads all tensors; their shapes and sizes are checked by `gguf` before anything is allocated.
-    pub(crate) fn load(gguf: &mut GgufFile) -> std::result::Result<Self, LoadError> {
-        let shape = gguf.shape().clone();
-        let (hidden, feed_forward) = (shape.hidden, shape.feed_forward);
-        let (queries, keys) = (shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim);
-        let embedding = gguf.matrix("token_embd.weight", shape.vocab_size, hidden)?;
-        let embedding = Matrix::new(embedding).map_err(|error| gguf.failed(error))?;
-        let output = if gguf.has("output.weight") {
-            let output = gguf.matrix("output.weight", shape.vocab_size, hidden)?;
-            Matrix::new(output).map_err(|error| gguf.failed(error))?
-        } else {
-            // Tied: the embedding's rows are the output's, and are held once.
-            embedding.clone()
+    /// Reads all tensors, and gives the file's memory back as it goes. Attention sees everything here, which is right
+    /// as far as the model's window reaches: the context ends there.
+    pub(crate) fn load(file: &ModelFile) -> std::result::Result<Self, gguf::Error> {
+        let mut shape = file.shape().clone();
+        shape.context_len = shape.context_len.min(shape.sliding_window.unwrap_or(usize::MAX));
+        let damaged = |error: candle_core::Error| Problem::Damaged(error.to_string()).of(file.path());
+        let matrix = |names: &[String]| {
+            let parts = names.iter().map(|name| file.matrix(name)).collect::<std::result::Result<Vec<_>, _>>()?;
+            let matrix = Matrix::stacked(&parts).map_err(damaged)?;
+            names.iter().for_each(|name| file.release(name));
+            Ok(matrix)
         };
+        let vector = |name: &str| Tensor::from_vec(file.vector(name)?, shape.hidden, &Device::Cpu).map_err(damaged);
+        let embedding = matrix(&["token_embd.weight".to_owned()])?;
+        // Tied: the embedding's rows are the output's, and are held once.
+        let output = if file.is_tied() { embedding.clone() } else { matrix(&["output.weight".to_owned()])? };
         let layers = (0..shape.layers).map(|index| {
-            let mut matrix =
-                |name: &str, rows, columns| gguf.matrix(&format!("blk.{index}.{name}.weight"), rows, columns);
-            let query_key_value = vec![
-                matrix("attn_q", queries, hidden)?,
-                matrix("attn_k", keys, hidden)?,
-                matrix("attn_v", keys, hidden)?,
-            ];
-            let attention_output = matrix("attn_output", hidden, queries)?;
-            let gate_up = vec![matrix("ffn_gate", feed_forward, hidden)?, matrix("ffn_up", feed_forward, hidden)?];
-            let down = matrix("ffn_down", hidden, feed_forward)?;
+            let name = |part: &str| format!("blk.{index}.{part}.weight");
             Ok(Layer {
-                attention_norm: gguf.vector(&format!("blk.{index}.attn_norm.weight"), hidden)?,
-                query_key_value: Matrix::stacked(query_key_value).map_err(|error| gguf.failed(error))?,
-                attention_output: Matrix::new(attention_output).map_err(|error| gguf.failed(error))?,
-                feed_forward_norm: gguf.vector(&format!("blk.{index}.ffn_norm.weight"), hidden)?,
-                gate_up: Matrix::stacked(gate_up).map_err(|error| gguf.failed(error))?,
-                down: Matrix::new(down).map_err(|error| gguf.failed(error))?,
+                attention_norm: vector(&name("attn_norm"))?,
+                query_key_value: matrix(&["attn_q", "attn_k", "attn_v"].map(name))?,
+                attention_output: matrix(&[name("attn_output")])?,
+                feed_forward_norm: vector(&name("ffn_norm"))?,
+                gate_up: matrix(&["ffn_gate", "ffn_up"].map(name))?,
+                down: matrix(&[name("ffn_down")])?,
             })
         });
-        let layers = layers.collect::<std::result::Result<Vec<_>, LoadError>>()?;
-        let output_norm = gguf.vector("output_norm.weight", hidden)?;
-        let weight_bytes = gguf.tensor_bytes();
-        Ok(CandleModel { shape, embedding, layers, output_norm, output, weight_bytes })
+        let layers = layers.collect::<std::result::Result<Vec<_>, gguf::Error>>()?;
+        let output_norm = vector("output_norm.weight")?;
+        Ok(CandleModel { shape, embedding, layers, output_norm, output, weight_bytes: file.tensor_bytes() })
     }
 
     /// KV of one token, all layers.
     pub(crate) fn kv_bytes_per_token(&self) -> u64 {
         let per_layer = 2 * self.shape.kv_heads * self.shape.head_dim * size_of::<f32>();
         (self.shape.layers * per_layer) as u64
+    }
+}
+
+/// Matrices of one format and one width as one.
+fn stack(parts: &[gguf::Matrix<'_>]) -> Result<QMatMul> {
+    let (format, columns) = (parts[0].format, parts[0].columns);
+    let rows = parts.iter().map(|part| part.rows).sum();
+    let bytes = parts.iter().map(|part| part.bytes.as_ref()).collect::<Vec<_>>().concat();
+    let Some(format) = quantized(format) else {
+        let mut values = vec![0.0; rows * columns];
+        format.dequantize(&bytes, &mut values);
+        return Tensor::from_vec(values, (rows, columns), &Device::Cpu).map(QMatMul::Tensor);
+    };
+    let storage = QStorage::from_data(bytes.into(), &Device::Cpu, format)?;
+    QMatMul::from_qtensor(QTensor::new(storage, (rows, columns))?)
+}
+
+/// Candle's name of a format that it computes with as it is; plain floats become `f32` instead.
+fn quantized(format: Format) -> Option<GgmlDType> {
+    match format {
+        Format::F32 | Format::F16 | Format::BF16 => None,
+        Format::Q4_0 => Some(GgmlDType::Q4_0),
+        Format::Q8_0 => Some(GgmlDType::Q8_0),
+        Format::Q4K => Some(GgmlDType::Q4K),
+        Format::Q5K => Some(GgmlDType::Q5K),
+        Format::Q6K => Some(GgmlDType::Q6K),
     }
 }
