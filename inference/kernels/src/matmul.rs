@@ -1,1 +1,0 @@
-//! Integer products of packed weights with rounded activations.
