@@ -117,7 +117,7 @@ fn run_engine(engine: &EngineHandle, prompts: &[Vec<TokenId>], new_tokens: usize
     for mut generation in generations {
         let mut delivered = 0;
         while let Some(event) = generation.blocking_next() {
-            delivered += usize::from(matches!(event, Event::Token(_)));
+            delivered += usize::from(matches!(event, Event::Token { .. }));
         }
         if delivered != new_tokens {
             return Err(format!("the engine gave {delivered} tokens in place of {new_tokens}").into());

@@ -141,7 +141,7 @@ mod tests {
         let (params, class) = (SamplingParams::greedy(90_000), TaskClass::Normal);
         let request = GenerateRequest { prompt: vec![TokenId(0)], params, grammar: None, class, deadline: None };
         let mut generation = engine.generate(request).unwrap();
-        assert_eq!(generation.next().await, Some(Event::Token(TokenId(0))));
+        assert_eq!(generation.next().await, Some(Event::Token { id: TokenId(0), logprobs: None }));
         alarm.cancelled().await;
     }
 

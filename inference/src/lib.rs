@@ -19,7 +19,7 @@ pub use chat_model::{ChatModel, ChatReply, ChatRequest, ReplyContent, ReplyError
 
 pub use engine::{
     EngineConfig, EngineHandle, EngineMetrics, EngineStats, Event, FinishReason, GenerateRequest, Generation,
-    InvalidParams, Refused, SamplingOptions, SamplingParams, Usage,
+    InvalidParams, Logprobs, Refused, SamplingOptions, SamplingParams, Usage,
 };
 pub use grammar::{Grammar, GrammarError, ToolChoice};
 pub use model::{LoadError, Model, ModelInfo};

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use inference::{ChatRequest, SamplingOptions, SamplingParams, ToolDefinition};
+use inference::{ChatRequest, InvalidParams, SamplingOptions, SamplingParams, ToolDefinition};
 use serde::Deserialize;
 use types::TaskClass;
 
@@ -67,7 +67,7 @@ impl CompletionRequest {
             top_p: self.top_p.unwrap_or(1.0),
             seed: self.seed.map_or_else(rand::random, i64::cast_unsigned),
             max_new_tokens: self.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
-            stop_ids: Vec::new(),
+            ..SamplingOptions::default()
         });
         Ok(ChatRequest {
             messages: conversation(self.messages)?,
@@ -82,13 +82,10 @@ impl CompletionRequest {
     }
 }
 
-fn unusable(error: inference::InvalidParams) -> Refusal {
-    use inference::InvalidParams::{NoTokens, Temperature, TopP};
-    match error {
-        Temperature(_) => Refusal::invalid("temperature", "invalid_value", error.to_string()),
-        TopP(_) => Refusal::invalid("top_p", "invalid_value", error.to_string()),
-        NoTokens => Refusal::invalid("max_tokens", "invalid_value", "max_tokens is 0 but must be at least 1"),
-    }
+fn unusable(error: InvalidParams) -> Refusal {
+    let name = if error.name == "max_new_tokens" { "max_tokens" } else { error.name };
+    let error = InvalidParams { name, ..error };
+    Refusal::invalid(name, "invalid_value", error.to_string())
 }
 
 #[cfg(test)]
@@ -100,7 +97,7 @@ mod tests {
         let body = format!(r#"{{"model": "m", "messages": [{{"role": "user", "content": "x"}}]{max_tokens}}}"#);
         let Ok(request) = CompletionRequest::read(body.as_bytes()) else { panic!("{body} is refused") };
         let Ok(chat) = request.into_chat(None) else { panic!("{body} is refused") };
-        assert_eq!(chat.params.max_new_tokens(), expected);
+        assert_eq!(chat.params.max_new_tokens, expected);
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl ChatModel {
         let mut ids = Vec::new();
         while let Some(event) = generation.next().await {
             match event {
-                Event::Token(id) => ids.push(id),
+                Event::Token { id, .. } => ids.push(id),
                 Event::Finished { reason, usage } => return self.parts.conclude(&ids, reason, usage),
             }
         }

@@ -6,6 +6,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use types::TaskClass;
 
 use super::params::SamplingParams;
+use super::sampler::Logprobs;
 use crate::grammar::Grammar;
 use crate::tokenizer::TokenId;
 
@@ -61,10 +62,15 @@ impl FinishReason {
 }
 
 /// What comes back: any number of tokens, then exactly one `Finished`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// The next token.
-    Token(TokenId),
+    Token {
+        /// Which.
+        id: TokenId,
+        /// Present if the request asks for them.
+        logprobs: Option<Logprobs>,
+    },
     /// The end; nothing follows.
     Finished {
         /// Why.

@@ -159,7 +159,7 @@ impl Generation {
         };
         let event = received.unwrap_or_else(|| Event::Finished { reason: gone(), usage: self.usage });
         match &event {
-            Event::Token(_) => self.usage.completion_tokens += 1,
+            Event::Token { .. } => self.usage.completion_tokens += 1,
             Event::Finished { .. } => self.finished = true,
         }
         Some(event)

@@ -28,4 +28,5 @@ pub use handle::{EngineHandle, Generation, Refused};
 pub use metrics::EngineMetrics;
 pub use params::{InvalidParams, SamplingOptions, SamplingParams};
 pub use run::start;
+pub use sampler::Logprobs;
 pub use stats::EngineStats;

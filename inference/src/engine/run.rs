@@ -13,7 +13,7 @@ use super::command::{Command, Event, FinishReason, Submission, Usage};
 use super::config::{EngineConfig, InvalidConfig};
 use super::handle::EngineHandle;
 use super::metrics::EngineMetrics;
-use super::sampler::Sampler;
+use super::sampler::{Logprobs, Sampler};
 use super::scheduler::{Scheduler, StepPlan};
 use super::sequence::{Sequence, SequenceId};
 use super::stats::{EngineStats, Limits, Shared};
@@ -146,9 +146,10 @@ impl<B: Backend> Engine<B> {
         let id = SequenceId(self.next_id);
         self.next_id += 1;
         let usage = Usage { prompt_tokens: request.prompt.len(), completion_tokens: 0 };
+        let sampler = Sampler::new(request.params, request.grammar, &request.prompt);
         self.scheduler.submit(Sequence::new(id, request.class, request.prompt, max_new_tokens));
         let request = Request {
-            sampler: Sampler::new(request.params, request.grammar),
+            sampler,
             events,
             place: Some(place),
             deadline: request.deadline,
@@ -205,11 +206,11 @@ impl<B: Backend> Engine<B> {
         self.metrics.stepped(began.elapsed());
     }
 
-    pub(super) fn deliver(&mut self, id: SequenceId, token: TokenId) {
+    pub(super) fn deliver(&mut self, id: SequenceId, token: TokenId, logprobs: Option<Logprobs>) {
         self.count_token(id);
         if let Some(request) = self.requests.get(&id) {
             // A closed receiver is seen before the next step.
-            let _ = request.events.try_send(Event::Token(token));
+            let _ = request.events.try_send(Event::Token { id: token, logprobs });
         }
     }
 

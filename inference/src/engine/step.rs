@@ -51,13 +51,13 @@ impl<B: Backend> Engine<B> {
             }
             self.metrics.prefilled(self.requests.get_mut(&chunk.id));
             let ended = match sampled.next() {
-                Some(Sampled::Token(token)) => {
-                    self.deliver(chunk.id, token);
-                    let has_room = self.scheduler.append(chunk.id, token);
+                Some(Sampled::Token { id, logprobs }) => {
+                    self.deliver(chunk.id, id, logprobs);
+                    let has_room = self.scheduler.append(chunk.id, id);
                     (!has_room).then_some(FinishReason::Length)
                 }
-                Some(Sampled::Last(token)) => {
-                    self.deliver(chunk.id, token);
+                Some(Sampled::Last { id, logprobs }) => {
+                    self.deliver(chunk.id, id, logprobs);
                     Some(FinishReason::Stop)
                 }
                 Some(Sampled::Stop) => {

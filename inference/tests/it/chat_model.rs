@@ -42,7 +42,7 @@ fn schema() -> Value {
 
 fn hot(seed: u64, max_new_tokens: usize) -> SamplingParams {
     // Hot enough that nothing but the grammar holds the form.
-    let options = SamplingOptions { temperature: 5.0, top_p: 1.0, seed, max_new_tokens, stop_ids: vec![] };
+    let options = SamplingOptions { temperature: 5.0, seed, max_new_tokens, ..SamplingOptions::default() };
     SamplingParams::try_from(options).unwrap()
 }
 

@@ -123,7 +123,7 @@ async fn outcome(mut generation: Generation) -> (Vec<u32>, FinishReason) {
     let mut tokens = Vec::new();
     loop {
         match generation.next().await.expect("an end comes first") {
-            Event::Token(token) => tokens.push(token.0),
+            Event::Token { id, .. } => tokens.push(id.0),
             Event::Finished { reason, usage } => {
                 assert!(usage.completion_tokens >= tokens.len());
                 assert_eq!(generation.next().await, None);

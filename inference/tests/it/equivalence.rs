@@ -64,7 +64,8 @@ fn check_batch(mut backend: CandleBackend) {
 }
 
 fn request(prompt: Vec<TokenId>, seed: u64) -> GenerateRequest {
-    let options = SamplingOptions { temperature: 0.8, top_p: 0.95, seed, max_new_tokens: 16, stop_ids: vec![] };
+    let options =
+        SamplingOptions { temperature: 0.8, top_p: 0.95, seed, max_new_tokens: 16, ..SamplingOptions::default() };
     let params = SamplingParams::try_from(options).unwrap();
     GenerateRequest { prompt, params, grammar: None, class: TaskClass::Normal, deadline: None }
 }
@@ -73,8 +74,8 @@ async fn tokens(engine: &EngineHandle, request: GenerateRequest) -> Vec<TokenId>
     let mut generation = engine.generate(request).unwrap();
     let mut tokens = Vec::new();
     while let Some(event) = generation.next().await {
-        if let Event::Token(token) = event {
-            tokens.push(token);
+        if let Event::Token { id, .. } = event {
+            tokens.push(id);
         }
     }
     tokens

@@ -8,5 +8,6 @@ mod equivalence;
 mod loading;
 mod metrics;
 mod oracle;
+mod sampling;
 mod support;
 mod tokens;

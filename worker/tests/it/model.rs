@@ -117,7 +117,7 @@ impl Generate for Scripted {
     async fn reply(&self, request: ChatRequest) -> Result<ChatReply, ReplyError> {
         let turn = self.turns.lock().unwrap().pop_front().unwrap_or_else(|| self.rest.clone());
         let prompt_tokens = length_of(&request.messages);
-        let (room, deadline) = (request.params.max_new_tokens(), request.deadline.unwrap());
+        let (room, deadline) = (request.params.max_new_tokens, request.deadline.unwrap());
         self.requests.lock().unwrap().push(request);
         self.generating.send_modify(|number| *number += 1);
         let _generating = Generating(&self.generating);
