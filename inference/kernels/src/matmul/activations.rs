@@ -101,6 +101,11 @@ impl Activations {
         self.columns
     }
 
+    /// Bytes that it holds, whether in use or not.
+    pub fn bytes(&self) -> usize {
+        self.data.iter().map(|data| size_of_val(data.as_slice())).sum()
+    }
+
     /// Takes `rows` rows of `columns`, which `write` puts into the slice that it is given, whose content is undefined.
     /// Each row is rounded by itself; where one has a number that is not finite, its products are NaN.
     ///

@@ -86,7 +86,7 @@ impl Shape {
         GROUP / PART * self.part_bytes()
     }
 
-    const fn tail_bytes(self) -> usize {
+    pub(super) const fn tail_bytes(self) -> usize {
         match self.scales {
             Scales::Parts => 0,
             Scales::Minima => 2 * GROUP / PART * TILE_ROWS + 4 * TILE_ROWS,
