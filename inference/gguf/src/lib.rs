@@ -1,5 +1,7 @@
 //! Model files. Everything that a file says is checked before it is used; nothing here computes with a model.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod blocks;
 mod bytes;
 mod error;
@@ -9,6 +11,7 @@ mod memory;
 mod metadata;
 mod reader;
 mod shape;
+pub mod synth;
 mod table;
 mod value;
 mod vocab;

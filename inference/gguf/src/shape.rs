@@ -79,6 +79,32 @@ impl Shape {
         Ok(shape)
     }
 
+    /// The keys that say all this, as they stand in a file.
+    pub fn metadata(&self) -> Vec<(String, Value)> {
+        let mut metadata = vec![
+            ("general.architecture".to_owned(), Value::String("llama".to_owned())),
+            ("general.name".to_owned(), Value::String(self.name.clone())),
+            ("llama.attention.layer_norm_rms_epsilon".to_owned(), Value::F32(self.rms_epsilon)),
+            ("llama.rope.freq_base".to_owned(), Value::F32(self.rope_base)),
+        ];
+        let counts = [
+            ("llama.context_length", self.context_len),
+            ("llama.embedding_length", self.hidden),
+            ("llama.block_count", self.layers),
+            ("llama.feed_forward_length", self.feed_forward),
+            ("llama.attention.head_count", self.heads),
+            ("llama.attention.head_count_kv", self.kv_heads),
+            ("llama.attention.key_length", self.head_dim),
+            ("llama.attention.value_length", self.head_dim),
+            ("llama.rope.dimension_count", self.head_dim),
+            ("llama.vocab_size", self.vocab_size),
+        ];
+        let window = self.sliding_window.map(|window| ("llama.attention.sliding_window", window));
+        metadata
+            .extend(counts.into_iter().chain(window).map(|(key, count)| (key.to_owned(), Value::U32(count as u32))));
+        metadata
+    }
+
     /// Names and dimensions `[out, in]` or `[length]` of all tensors, in the order in which they are used;
     /// `output.weight` is last, and may be missing where the embedding takes its place.
     pub fn tensors(&self) -> impl Iterator<Item = (String, Vec<usize>)> {

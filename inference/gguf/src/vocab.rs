@@ -41,4 +41,21 @@ impl RawVocab {
             add_space_prefix: metadata.flag("tokenizer.ggml.add_space_prefix", true)?,
         })
     }
+
+    /// The keys that say all this, as they stand in a file.
+    pub fn metadata(&self) -> Vec<(String, Value)> {
+        let tokens = self.tokens.iter().map(|token| Value::String(token.clone())).collect();
+        let scores = self.scores.iter().map(|score| Value::F32(*score)).collect();
+        let token_types = self.token_types.iter().map(|kind| Value::I32(*kind)).collect();
+        let metadata = [
+            ("model", Value::String(self.model.clone())),
+            ("tokens", Value::Array(tokens)),
+            ("scores", Value::Array(scores)),
+            ("token_type", Value::Array(token_types)),
+            ("bos_token_id", Value::U32(self.bos)),
+            ("eos_token_id", Value::U32(self.eos)),
+            ("add_space_prefix", Value::Bool(self.add_space_prefix)),
+        ];
+        metadata.into_iter().map(|(key, value)| (format!("tokenizer.ggml.{key}"), value)).collect()
+    }
 }
