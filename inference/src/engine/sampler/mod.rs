@@ -303,6 +303,20 @@ mod tests {
     }
 
     #[test]
+    fn a_stop_token_that_waits_leaves_its_place_to_an_allowed_one() {
+        let model = pocket();
+        let text = model.grammars.compile(&[], ToolChoice::None, None).unwrap();
+        let options = SamplingOptions { min_new_tokens: 1, ..greedy() };
+        let params = SamplingParams::try_from(options).unwrap().stop_at(model.tokenizer.eos());
+        let mut sampler = Sampler::new(params, Some(text), &[]);
+        let bos = 1; // a control token, which no text holds
+        let mut row = vec![0.0; model.info.vocab_size];
+        (row[model.tokenizer.eos().0 as usize], row[bos], row[2_000]) = (3.0, 2.0, 1.0);
+        assert_eq!(sampler.sample(&mut row.clone()), Sampled::Token { id: TokenId(2_000), logprobs: None });
+        assert_eq!(sampler.sample(&mut row), Sampled::Stop);
+    }
+
+    #[test]
     fn what_is_sampled_is_always_allowed() {
         let model = pocket();
         let start = grammar(&model, &list());
