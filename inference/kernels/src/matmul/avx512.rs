@@ -15,7 +15,7 @@ use super::layout::{self, PART, Scales, Shape, TILE_ROWS};
 pub(super) fn kernels(format: Format) -> [Kernel; ROWS] {
     macro_rules! for_rows {
         ($kernel:ident, $type:ty) => {
-            [$kernel::<$type, 1>, $kernel::<$type, 2>, $kernel::<$type, 3>, $kernel::<$type, 4>]
+            [$kernel::<$type, 1>, $kernel::<$type, 2>, $kernel::<$type, 3>, $kernel::<$type, 4>, $kernel::<$type, 5>, $kernel::<$type, 6>]
         };
     }
     match format {
@@ -88,6 +88,7 @@ unsafe fn groups<I: Integers, const M: usize>(pass: &mut Pass) {
     // SAFETY: all that is read lies in the slices, whose lengths are checked above.
     unsafe {
         let row = |m: usize| &*rows.add(m);
+        let sums: &mut [Sums; M] = pass.sums.as_mut_array().expect("as many sums as rows");
         let mut products = [[_mm512_setzero_ps(); 2]; M];
         for part in 0..8 {
             prefetch(pass.ahead, part, 8);
@@ -126,7 +127,7 @@ unsafe fn groups<I: Integers, const M: usize>(pass: &mut Pass) {
                 } else {
                     _mm512_mul_ps(scale, products[m][half])
                 };
-                let sum = pass.sums[m].0.as_mut_ptr().add(16 * half);
+                let sum = sums[m].0.as_mut_ptr().add(16 * half);
                 _mm512_store_ps(sum, _mm512_fmadd_ps(product, _mm512_set1_ps(row(m).scale), _mm512_load_ps(sum)));
             }
         }

@@ -12,7 +12,7 @@ use super::{gate, scalar};
 use crate::Level;
 
 /// Activation rows that a kernel takes at most.
-pub(super) const ROWS: usize = 4;
+pub(super) const ROWS: usize = 6;
 
 /// The outputs of a tile for one activation row, being summed up.
 #[derive(Clone, Copy)]

@@ -124,7 +124,7 @@ impl<'a> Product<'a> {
     /// Rows that are multiplied with a tile at a time.
     fn block(&self) -> usize {
         let row = self.matrix.kind().bytes(self.matrix.columns()).max(1);
-        (CACHED_ACTIVATIONS / row / ROWS * ROWS).clamp(4 * ROWS, 16 * ROWS)
+        (CACHED_ACTIVATIONS / row / ROWS * ROWS).clamp(4 * ROWS, 12 * ROWS)
     }
 
     /// Room for the sums of a block of rows.
@@ -152,6 +152,8 @@ impl<'a> Product<'a> {
         let (format, kind) = (self.matrix.format(), self.matrix.kind());
         let weights = self.matrix.packed(tile..tile + 1);
         let passes = rows.len().div_ceil(ROWS);
+        // Equally many rows in each, as nearly as can be.
+        let rows_of_pass = rows.len().div_ceil(passes);
         for (index, weights) in weights.chunks(tile_bytes(format, GROUP).max(1)).enumerate() {
             let column = GROUP * index;
             let columns = GROUP.min(self.matrix.columns() - column);
@@ -159,7 +161,7 @@ impl<'a> Product<'a> {
             let lines = if from_memory { weights.len().div_ceil(64 * passes) } else { 0 };
             let row_bytes = kind.bytes(columns);
             for (pass, (sums, activations)) in
-                sums.chunks_mut(ROWS).zip(activations.chunks(ROWS * row_bytes)).enumerate()
+                sums.chunks_mut(rows_of_pass).zip(activations.chunks(rows_of_pass * row_bytes)).enumerate()
             {
                 let ahead = (weights.as_ptr().wrapping_add(DISTANCE + 64 * pass * lines), lines);
                 let kernel = self.kernels[sums.len() - 1];
