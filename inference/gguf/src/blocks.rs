@@ -95,7 +95,7 @@ pub(crate) fn q6_k(block: &[u8; 210], out: &mut [f32; 256]) {
 
 /// Six bits each, of part `0..8`: four parts in the low six bits of eight bytes, the others in the last four bytes and
 /// the upper bits of the first eight.
-fn scale_and_minimum(packed: &[u8], part: usize) -> (u8, u8) {
+pub(crate) fn scale_and_minimum(packed: &[u8], part: usize) -> (u8, u8) {
     if part < 4 {
         return (packed[part] & 63, packed[part + 4] & 63);
     }

@@ -1,6 +1,6 @@
 //! How a tensor's numbers are stored.
 
-use crate::blocks;
+use crate::{blocks, quantize};
 
 /// The formats that are computed with, in blocks along a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -106,6 +106,24 @@ impl Format {
             Format::Q4K => blocks::each(bytes, out, blocks::q4_k),
             Format::Q5K => blocks::each(bytes, out, blocks::q5_k),
             Format::Q6K => blocks::each(bytes, out, blocks::q6_k),
+        }
+    }
+
+    /// The blocks that come nearest to the numbers.
+    ///
+    /// # Panics
+    /// Where `values` are not whole blocks, or `out` is not as long as these.
+    pub fn quantize(self, values: &[f32], out: &mut [u8]) {
+        assert_eq!(self.row_bytes(values.len()), Some(out.len()), "{} numbers of {}", values.len(), self.name());
+        match self {
+            Format::F32 => quantize::each(values, out, quantize::f32),
+            Format::F16 => quantize::each(values, out, quantize::f16),
+            Format::BF16 => quantize::each(values, out, quantize::bf16),
+            Format::Q4_0 => quantize::each(values, out, quantize::q4_0),
+            Format::Q8_0 => quantize::each(values, out, quantize::q8_0),
+            Format::Q4K => quantize::each(values, out, quantize::q4_k),
+            Format::Q5K => quantize::each(values, out, quantize::q5_k),
+            Format::Q6K => quantize::each(values, out, quantize::q6_k),
         }
     }
 }

@@ -9,6 +9,7 @@ mod file;
 mod format;
 mod memory;
 mod metadata;
+mod quantize;
 mod reader;
 mod shape;
 pub mod synth;

@@ -3,6 +3,7 @@
 use half::{bf16, f16};
 
 use crate::format::Format;
+use crate::quantize::pack_six_bits;
 
 /// A sequence of numbers: SplitMix64.
 pub(super) struct Noise(u64);
@@ -105,15 +106,6 @@ impl Noise {
 
 fn each<const BYTES: usize>(out: &mut [u8], fill: impl FnMut(&mut [u8; BYTES])) {
     out.as_chunks_mut().0.iter_mut().for_each(fill);
-}
-
-/// The inverse of reading a part's scale and minimum from a block of Q4_K.
-fn pack_six_bits(scales: [u8; 8], minima: [u8; 8]) -> [u8; 12] {
-    std::array::from_fn(|index| match index {
-        0..4 => scales[index] | scales[index + 4] >> 4 << 6,
-        4..8 => minima[index - 4] | minima[index] >> 4 << 6,
-        _ => scales[index - 4] & 15 | minima[index - 4] << 4,
-    })
 }
 
 #[cfg(test)]
