@@ -18,7 +18,6 @@ use inference::{
     EngineConfig, EngineHandle, EngineMetrics, Event, GenerateRequest, Model, ModelInfo, SamplingParams, TokenId,
 };
 use serde_json::json;
-use types::TaskClass;
 
 type Error = Box<dyn std::error::Error>;
 
@@ -108,9 +107,7 @@ fn run_engine(engine: &EngineHandle, prompts: &[Vec<TokenId>], new_tokens: usize
         engine.generate(GenerateRequest {
             prompt: prompt.clone(),
             params: SamplingParams::greedy(new_tokens),
-            grammar: None,
-            class: TaskClass::Normal,
-            deadline: None,
+            ..GenerateRequest::default()
         })
     };
     let generations = prompts.iter().map(submit).collect::<Result<Vec<_>, _>>()?;

@@ -43,7 +43,7 @@ async fn load_one(config: &TalonConfig, spec: &ModelSpec, metrics: &Metrics) -> 
     let engine = EngineConfig {
         max_num_seqs: config.inference.max_batch_size,
         max_num_batched_tokens: config.inference.max_batched_tokens,
-        max_kv_tokens: config.inference.kv_cache_tokens,
+        kv_cache_bytes: config.inference.kv_cache_bytes,
         max_waiting: config.inference.max_waiting,
     };
     let metrics = EngineMetrics::register(&metrics.of_model(&spec.name)?).map_err(declared_twice)?;
@@ -85,7 +85,6 @@ mod tests {
 
     use inference::backend::{Backend, BackendError, BackendMemory, Logits, ModelInput};
     use inference::{Event, GenerateRequest, SamplingParams, TokenId};
-    use types::TaskClass;
 
     use super::*;
 
@@ -115,7 +114,7 @@ mod tests {
         }
 
         fn kv_bytes_per_token(&self) -> u64 {
-            0
+            512
         }
 
         fn memory(&self) -> BackendMemory {
@@ -126,20 +125,15 @@ mod tests {
 
     fn engine() -> EngineHandle {
         let metrics = EngineMetrics::register(&prometheus::Registry::new()).unwrap();
-        inference::engine::start(
-            Brittle { passes: 0 },
-            EngineConfig { max_kv_tokens: 100_000, ..EngineConfig::default() },
-            metrics,
-        )
-        .unwrap()
+        inference::engine::start(Brittle { passes: 0 }, EngineConfig::default(), metrics).unwrap()
     }
 
     #[tokio::test]
     async fn an_engine_that_dies_raises_the_alarm() {
         let (engine, alarm) = (engine(), CancellationToken::new());
         let _kept = keep_one("brittle".to_owned(), engine.clone(), &alarm);
-        let (params, class) = (SamplingParams::greedy(90_000), TaskClass::Normal);
-        let request = GenerateRequest { prompt: vec![TokenId(0)], params, grammar: None, class, deadline: None };
+        let (prompt, params) = (vec![TokenId(0)], SamplingParams::greedy(90_000));
+        let request = GenerateRequest { prompt, params, ..GenerateRequest::default() };
         let mut generation = engine.generate(request).unwrap();
         assert_eq!(generation.next().await, Some(Event::Token { id: TokenId(0), logprobs: None }));
         alarm.cancelled().await;

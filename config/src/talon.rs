@@ -108,8 +108,8 @@ pub struct InferenceConfig {
     /// The longest that one generation may take.
     #[serde(serialize_with = "crate::seconds::serialize")]
     pub request_timeout: Duration,
-    /// Bound on keys and values, in tokens of all sessions together; allocated as used.
-    pub kv_cache_tokens: usize,
+    /// Memory for keys and values of all sessions together, and of prefixes that are kept; taken as it is used.
+    pub kv_cache_bytes: u64,
     /// Requests that may wait for admission; more are refused as overloaded.
     pub max_waiting: usize,
 }
@@ -248,7 +248,7 @@ impl TalonConfig {
                 max_batch_size: 16,
                 max_batched_tokens: 2048,
                 request_timeout: Duration::from_secs(90),
-                kv_cache_tokens: 65_536,
+                kv_cache_bytes: 512 * 1024 * 1024,
                 max_waiting: 256,
             },
             agents: PoolConfig {

@@ -18,8 +18,8 @@ pub use chat::{Message, ToolCall, ToolDefinition};
 pub use chat_model::{ChatModel, ChatReply, ChatRequest, ReplyContent, ReplyError, ReplyFinish};
 
 pub use engine::{
-    EngineConfig, EngineHandle, EngineMetrics, EngineStats, Event, FinishReason, GenerateRequest, Generation,
-    InvalidParams, Logprobs, Refused, SamplingOptions, SamplingParams, Usage,
+    CacheSalt, EngineConfig, EngineHandle, EngineMetrics, EngineStats, Event, FinishReason, GenerateRequest,
+    Generation, InvalidParams, Logprobs, Refused, SamplingOptions, SamplingParams, Usage,
 };
 pub use grammar::{Grammar, GrammarError, ToolChoice};
 pub use model::{LoadError, Model, ModelInfo};

@@ -1,7 +1,7 @@
 //! The keys below `openclaw_core`: the engine and the worker pool, named as in the stack that Talon replaces.
 
 use super::{InferenceConfig, PoolConfig};
-use crate::shape::{Fields, Show, number, object, seconds, whole};
+use crate::shape::{Fields, Show, bytes, number, object, seconds, whole};
 use crate::talon::shape::defaults;
 
 pub(super) fn core(fields: &mut Fields<'_, '_>) -> Option<(Option<InferenceConfig>, Option<PoolConfig>)> {
@@ -37,11 +37,11 @@ fn inference(fields: &mut Fields<'_, '_>) -> Option<InferenceConfig> {
             seconds(1..=3600),
             default.request_timeout,
         ),
-        kv_cache_tokens: fields.or(
-            "kv_cache_tokens",
-            "bound on the keys and values of all sessions together, in tokens; allocated as used",
-            whole(256..=16_777_216),
-            default.kv_cache_tokens,
+        kv_cache_bytes: fields.or(
+            "kv_cache_bytes",
+            "memory for the keys and values of all sessions together; taken as it is used",
+            bytes(1 << 20..=1 << 44),
+            default.kv_cache_bytes,
         ),
         max_waiting: fields.or(
             "max_waiting",
@@ -68,7 +68,7 @@ fn pool(fields: &mut Fields<'_, '_>) -> Option<PoolConfig> {
     fields.unsupported(
         "memory_limit_per_agent",
         "elsewhere it caps the process of one agent; here agents share one process and cost KV tokens, not memory",
-        "take the key out; openclaw_core.inference.kv_cache_tokens bounds what all agents use together",
+        "take the key out; openclaw_core.inference.kv_cache_bytes bounds what all agents use together",
     );
     let pool = PoolConfig {
         max_agents: max_agents(fields, default.max_agents),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{ChatModel, ChatReply, ChatRequest, Parts, ReplyContent, ReplyError, ReplyFinish, parse};
 use crate::chat::{Message, ToolDefinition};
 use crate::engine::{
-    self, EngineConfig, EngineHandle, EngineMetrics, Event, FinishReason, GenerateRequest, InvalidConfig, Refused,
-    Usage,
+    self, CacheSalt, EngineConfig, EngineHandle, EngineMetrics, Event, FinishReason, GenerateRequest, InvalidConfig,
+    Refused, Usage,
 };
 
 use crate::grammar::GrammarError;
@@ -73,7 +73,14 @@ impl Parts {
         let ChatRequest { messages, tools, callable, tool_choice, answer_schema, params, class, deadline } = request;
         let grammar = self.grammars.compile(&callable, tool_choice, answer_schema.as_ref())?;
         let params = params.stop_at(self.tokenizer.eos());
-        Ok(GenerateRequest { prompt: self.prompt(&messages, &tools), params, grammar: Some(grammar), class, deadline })
+        Ok(GenerateRequest {
+            prompt: self.prompt(&messages, &tools),
+            params,
+            grammar: Some(grammar),
+            class,
+            deadline,
+            cache_salt: CacheSalt::default(),
+        })
     }
 
     fn conclude(&self, ids: &[TokenId], reason: FinishReason, usage: Usage) -> Result<ChatReply, ReplyError> {

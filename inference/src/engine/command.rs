@@ -5,6 +5,7 @@ use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use types::TaskClass;
 
+use super::block_manager::CacheSalt;
 use super::params::SamplingParams;
 use super::sampler::Logprobs;
 use crate::grammar::Grammar;
@@ -22,6 +23,22 @@ pub struct GenerateRequest {
     pub class: TaskClass,
     /// The sequence ends at this moment, wherever it stands.
     pub deadline: Option<Instant>,
+    /// Whose prompts it may share computed prefixes with: one salt per tenant.
+    pub cache_salt: CacheSalt,
+}
+
+impl Default for GenerateRequest {
+    /// To be filled in: nothing to continue, one token, greedily, no hurry.
+    fn default() -> Self {
+        GenerateRequest {
+            prompt: Vec::new(),
+            params: SamplingParams::greedy(1),
+            grammar: None,
+            class: TaskClass::default(),
+            deadline: None,
+            cache_salt: CacheSalt::default(),
+        }
+    }
 }
 
 /// Tokens read and written by one request.

@@ -9,15 +9,15 @@ pub struct EngineConfig {
     pub max_num_seqs: usize,
     /// Rows of one forward pass: decoding sequences first, then pieces of prompts. At least `max_num_seqs`.
     pub max_num_batched_tokens: usize,
-    /// Tokens of KV, over all running sequences; each reserves its prompt and its longest answer.
-    pub max_kv_tokens: usize,
+    /// Memory for keys and values, over all sequences: those that run, and prefixes that are kept for others.
+    pub kv_cache_bytes: u64,
     /// Requests that may wait; one more is refused as overloaded.
     pub max_waiting: usize,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        EngineConfig { max_num_seqs: 32, max_num_batched_tokens: 512, max_kv_tokens: 32_768, max_waiting: 256 }
+        EngineConfig { max_num_seqs: 32, max_num_batched_tokens: 512, kv_cache_bytes: 512 << 20, max_waiting: 256 }
     }
 }
 
@@ -37,11 +37,19 @@ pub enum InvalidConfig {
         /// `max_num_seqs`.
         seqs: usize,
     },
+    /// Not even one block fits.
+    #[error("engine.kv_cache_bytes is {bytes} but one block of {BLOCK_TOKENS} tokens takes {block_bytes}; raise it")]
+    KvTooSmall {
+        /// `kv_cache_bytes`.
+        bytes: u64,
+        /// What a block of this model takes.
+        block_bytes: u64,
+    },
     /// The backend has no room for the keys and values.
-    #[error("the engine cannot start with engine.max_kv_tokens {tokens}; lower it")]
+    #[error("the engine cannot start with engine.kv_cache_bytes {bytes}; lower it")]
     NoMemory {
-        /// `max_kv_tokens`.
-        tokens: usize,
+        /// `kv_cache_bytes`.
+        bytes: u64,
         /// What the backend says.
         source: BackendError,
     },
@@ -51,16 +59,20 @@ pub enum InvalidConfig {
 }
 
 impl EngineConfig {
-    /// Enough that no sequence's last, partly used block takes from another's reservation.
-    pub(super) fn num_blocks(&self) -> usize {
-        self.max_kv_tokens / BLOCK_TOKENS + self.max_num_seqs
+    /// Blocks of this model that the KV budget holds.
+    pub(super) fn num_blocks(&self, kv_bytes_per_token: u64) -> Result<usize, InvalidConfig> {
+        let block_bytes = (kv_bytes_per_token * BLOCK_TOKENS as u64).max(1);
+        match usize::try_from(self.kv_cache_bytes / block_bytes) {
+            Ok(0) => Err(InvalidConfig::KvTooSmall { bytes: self.kv_cache_bytes, block_bytes }),
+            // Ids of blocks are this wide.
+            num_blocks => Ok(num_blocks.map_or(u32::MAX as usize, |num_blocks| num_blocks.min(u32::MAX as usize))),
+        }
     }
 
     pub(super) fn check(&self) -> Result<(), InvalidConfig> {
         let named = [
             ("max_num_seqs", self.max_num_seqs),
             ("max_num_batched_tokens", self.max_num_batched_tokens),
-            ("max_kv_tokens", self.max_kv_tokens),
             ("max_waiting", self.max_waiting),
         ];
         if let Some((name, _)) = named.into_iter().find(|(_, value)| *value == 0) {

@@ -2,15 +2,20 @@
 //! samplers. Synchronous: no runtime, no lock held across a step, no `.await`.
 //!
 //! A request's life: refused or accepted by the handle ▸ waits by class and arrival (the urgent first, none for ever) ▸
-//! admitted, when its prompt and longest answer fit into the KV budget ▸ its prompt is computed in pieces, beside other
-//! sequences' tokens ▸ one token per step ▸ exactly one `Finished`. A panic or an error in a step ends that step's
-//! requests, not the engine.
+//! admitted, when there are blocks for its prompt and the beginning of its answer ▸ what the prefix cache does not have of
+//! its prompt is computed in pieces, beside other sequences' tokens ▸ one token per step ▸ exactly one `Finished`. When
+//! the blocks run out, the least urgent gives way and waits again; nothing fails of it. A panic or an error in a step ends
+//! that step's requests, not the engine; one in choosing a token ends only its own.
 
 mod step;
 
-mod admission;
 mod scheduler;
+
+mod block_manager;
+mod class_order;
 mod sequence;
+#[cfg(test)]
+mod simulation;
 
 mod sampler;
 
@@ -22,6 +27,7 @@ mod params;
 mod run;
 mod stats;
 
+pub use block_manager::CacheSalt;
 pub use command::{Event, FinishReason, GenerateRequest, Usage};
 pub use config::{EngineConfig, InvalidConfig};
 pub use handle::{EngineHandle, Generation, Refused};

@@ -12,12 +12,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use super::command::{Command, Event, FinishReason, Submission, Usage};
 use super::config::{EngineConfig, InvalidConfig};
 use super::handle::EngineHandle;
-use super::metrics::EngineMetrics;
-use super::sampler::{Logprobs, Sampler};
+use super::metrics::{EngineMetrics, RequestTimes};
+use super::sampler::{Logprobs, Sampled, Sampler};
 use super::scheduler::{Scheduler, StepPlan};
 use super::sequence::{Sequence, SequenceId};
 use super::stats::{EngineStats, Limits, Shared};
-use crate::backend::Backend;
+use crate::backend::{BLOCK_TOKENS, Backend, Logits, ModelInput};
 use crate::tokenizer::TokenId;
 
 /// How long an idle engine waits for a command before it shows that it is alive.
@@ -31,25 +31,35 @@ pub fn start<B: Backend + 'static>(
     metrics: EngineMetrics,
 ) -> Result<EngineHandle, InvalidConfig> {
     config.check()?;
-    let tokens = config.max_kv_tokens;
-    backend.allocate(config.num_blocks()).map_err(|source| InvalidConfig::NoMemory { tokens, source })?;
-    let limits = Limits::new(&config, backend.context_len(), backend.vocab_size());
+    let num_blocks = config.num_blocks(backend.kv_bytes_per_token())?;
+    let bytes = config.kv_cache_bytes;
+    backend.allocate(num_blocks).map_err(|source| InvalidConfig::NoMemory { bytes, source })?;
+    let limits = Limits::new(&config, backend.context_len(), num_blocks, backend.vocab_size());
+    if limits.max_sequence_tokens < backend.context_len() {
+        let (kv_tokens, context_len) = (limits.max_sequence_tokens, backend.context_len());
+        tracing::warn!(
+            kv_tokens,
+            context_len,
+            "the KV budget is below the model's context: longer prompts are refused"
+        );
+    }
     let shared = Arc::new(Shared::new(limits, metrics.heartbeat()));
     // Submissions hold a place, so they never fill it; one more for the command that ends it all.
     let (sender, commands) = sync_channel(config.max_waiting + 1);
     let places = Arc::new(Semaphore::new(config.max_waiting));
     let (alive, ended) = watch::channel(());
-    let max_kv_tokens = config.max_kv_tokens;
     let mut engine = Engine {
-        scheduler: Scheduler::new(config),
+        scheduler: Scheduler::new(config, num_blocks),
         backend,
         requests: BTreeMap::new(),
         plan: StepPlan::default(),
-        next_id: 0,
+        input: ModelInput::default(),
+        logits: Logits::default(),
+        sampled: Vec::new(),
+        next_number: 0,
         commands,
         closing: false,
-        stats: EngineStats { kv_tokens_free: max_kv_tokens, ..EngineStats::default() },
-        max_kv_tokens,
+        stats: EngineStats::default(),
         shared: shared.clone(),
         metrics,
     };
@@ -74,26 +84,44 @@ pub(super) struct Engine<B> {
     pub(super) requests: BTreeMap<SequenceId, Request>,
     /// The step under way; what it holds is lost when the step fails.
     pub(super) plan: StepPlan,
-    next_id: u64,
+    /// What steps write into, kept so that they need no new memory.
+    pub(super) input: ModelInput,
+    pub(super) logits: Logits,
+    pub(super) sampled: Vec<Sampled>,
+    next_number: u64,
     commands: Receiver<Command>,
     closing: bool,
     stats: EngineStats,
-    max_kv_tokens: usize,
     shared: Arc<Shared>,
     pub(super) metrics: EngineMetrics,
 }
 
 /// A request's side that the scheduler does not see.
 pub(super) struct Request {
-    pub(super) sampler: Sampler,
+    sampler: Sampler,
     events: mpsc::Sender<Event>,
-    /// Held while it waits.
+    /// Held until it is admitted for the first time.
     pub(super) place: Option<OwnedSemaphorePermit>,
     deadline: Option<Instant>,
-    pub(super) accepted_at: Instant,
+    pub(super) times: RequestTimes,
     pub(super) usage: Usage,
-    /// Whether its prompt is computed.
-    pub(super) started: bool,
+}
+
+impl Request {
+    /// A panic here is this request's own.
+    pub(super) fn sample(&mut self, logits: &mut [f32]) -> Sampled {
+        catch_unwind(AssertUnwindSafe(|| self.sampler.sample(logits))).unwrap_or_else(|panic| {
+            Sampled::Failed(format!("choosing the next token panicked: {}", panic_text(panic.as_ref())))
+        })
+    }
+
+    /// Whether it ends now, whatever it has; without a reason when nobody listens any more.
+    fn has_ended(&self, now: Instant) -> Option<Option<FinishReason>> {
+        if self.events.is_closed() {
+            return Some(None);
+        }
+        self.deadline.is_some_and(|deadline| deadline <= now).then_some(Some(FinishReason::Deadline))
+    }
 }
 
 impl<B: Backend> Engine<B> {
@@ -143,34 +171,34 @@ impl<B: Backend> Engine<B> {
     fn accept(&mut self, submission: Submission) {
         let Submission { request, events, place, accepted_at } = submission;
         let max_new_tokens = self.shared.limits.max_new_tokens(&request);
-        let id = SequenceId(self.next_id);
-        self.next_id += 1;
+        let id = SequenceId { class: request.class, number: self.next_number };
+        self.next_number += 1;
         let usage = Usage { prompt_tokens: request.prompt.len(), completion_tokens: 0 };
         let sampler = Sampler::new(request.params, request.grammar, &request.prompt);
-        self.scheduler.submit(Sequence::new(id, request.class, request.prompt, max_new_tokens));
+        self.scheduler.submit(Sequence::new(id, request.prompt, max_new_tokens, request.cache_salt));
         let request = Request {
             sampler,
             events,
             place: Some(place),
             deadline: request.deadline,
-            accepted_at,
+            times: RequestTimes::new(accepted_at),
             usage,
-            started: false,
         };
         self.requests.insert(id, request);
     }
 
     /// Takes out who no longer listens and who has no time left.
     fn drop_ended(&mut self, now: Instant) {
-        let is_gone = |(id, request): (&SequenceId, &Request)| request.events.is_closed().then_some(*id);
-        let gone: Vec<SequenceId> = self.requests.iter().filter_map(is_gone).collect();
-        for id in gone {
-            self.remove(id);
-            self.metrics.aborted();
+        let ended = self.requests.iter().filter_map(|(id, request)| Some((*id, request.has_ended(now)?)));
+        for (id, reason) in ended.collect::<Vec<_>>() {
+            match reason {
+                Some(reason) => self.finish(id, reason),
+                None => {
+                    self.remove(id);
+                    self.metrics.aborted();
+                }
+            }
         }
-        self.finish_all(|request| {
-            request.deadline.is_some_and(|deadline| deadline <= now).then_some(FinishReason::Deadline)
-        });
     }
 
     /// The thread dies: whoever it had accepted hears of it. What panicked may be the scheduler or the backend, so both
@@ -193,7 +221,7 @@ impl<B: Backend> Engine<B> {
             Err(panic) => Some(format!("the step panicked: {}", panic_text(panic.as_ref()))),
         };
         if let Some(reason) = reason {
-            let chunks = std::mem::take(&mut self.plan).chunks;
+            let chunks = std::mem::take(&mut self.plan.chunks);
             tracing::error!(%reason, requests = chunks.len(), "engine step failed");
             for chunk in &chunks {
                 self.finish(chunk.id, FinishReason::Failed(reason.clone()));
@@ -202,22 +230,23 @@ impl<B: Backend> Engine<B> {
                 self.finish_all(|_| Some(FinishReason::Failed(reason.clone())));
             }
         }
-        self.stats.observe_step(began.elapsed());
-        self.metrics.stepped(began.elapsed());
+        let elapsed = began.elapsed();
+        self.stats.observe_step(elapsed);
+        self.metrics.stepped(elapsed);
     }
 
-    pub(super) fn deliver(&mut self, id: SequenceId, token: TokenId, logprobs: Option<Logprobs>) {
-        self.count_token(id);
+    pub(super) fn deliver(&mut self, id: SequenceId, token: TokenId, logprobs: Option<Logprobs>, now: Instant) {
+        self.count_token(id, now);
         if let Some(request) = self.requests.get(&id) {
             // A closed receiver is seen before the next step.
             let _ = request.events.try_send(Event::Token { id: token, logprobs });
         }
     }
 
-    pub(super) fn count_token(&mut self, id: SequenceId) {
+    pub(super) fn count_token(&mut self, id: SequenceId, now: Instant) {
         if let Some(request) = self.requests.get_mut(&id) {
             request.usage.completion_tokens += 1;
-            self.metrics.generated();
+            self.metrics.generated(&mut request.times, now, request.usage.prompt_tokens);
         }
     }
 
@@ -229,7 +258,7 @@ impl<B: Backend> Engine<B> {
 
     /// The one place that tells a request its end.
     fn tell_end(&self, request: &Request, reason: FinishReason) {
-        self.metrics.finished(&reason);
+        self.metrics.finished(&request.times, &reason);
         let _ = request.events.try_send(Event::Finished { reason, usage: request.usage });
     }
 
@@ -250,16 +279,19 @@ impl<B: Backend> Engine<B> {
     }
 
     fn publish(&mut self) {
+        let blocks = &self.scheduler.blocks;
         if self.is_idle() {
-            self.scheduler.check_integrity();
+            let held = (self.scheduler.num_running(), self.scheduler.num_waiting(), blocks.num_referenced());
+            assert_eq!(held, (0, 0, 0), "an idle engine holds sequences (running, waiting) or blocks");
         }
         self.stats.running = self.scheduler.num_running();
         self.stats.waiting = self.scheduler.num_waiting();
-        self.stats.kv_tokens_used = self.scheduler.reserved_tokens();
-        self.stats.kv_tokens_free = self.max_kv_tokens - self.stats.kv_tokens_used;
+        self.stats.kv_tokens_used = blocks.num_referenced() * BLOCK_TOKENS;
+        self.stats.kv_tokens_cached = blocks.num_cached() * BLOCK_TOKENS;
+        self.stats.kv_tokens_free = (blocks.num_available() - blocks.num_cached()) * BLOCK_TOKENS;
         self.shared.publish(self.stats);
-        let kv_budget_bytes = self.max_kv_tokens as u64 * self.backend.kv_bytes_per_token();
-        self.metrics.observe(&self.stats, self.backend.memory(), kv_budget_bytes);
+        let kv_bytes = (blocks.num_blocks() * BLOCK_TOKENS) as u64 * self.backend.kv_bytes_per_token();
+        self.metrics.observe(&self.stats, self.backend.memory(), kv_bytes);
     }
 }
 

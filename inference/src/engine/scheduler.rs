@@ -1,34 +1,45 @@
-//! Decides which sequences run in the next step. Pure: no tensors, no clock, no channels.
+//! Decides which sequences run in the next step, and who gives way when there is no room. Pure: no tensors, no clock,
+//! no channels.
+//!
+//! Admission keeps room for a prompt and a bounded part of its answer. Who goes on for longer takes a block when it needs
+//! one; when there is none, the least urgent and youngest sequence is preempted: its blocks are let go of, and it goes
+//! back to the front of its line with all its tokens, to be computed again from what the cache still has of them. Nobody
+//! is admitted in such a step, and who is next in line and does not fit holds back all behind it.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Included, Unbounded};
 
 use types::TaskClass;
 
-use super::admission::AdmissionOrder;
+use super::block_manager::{BlockManager, Node};
+use super::class_order::ClassOrder;
 use super::config::EngineConfig;
 use super::sequence::{Sequence, SequenceId};
 use crate::backend::{BLOCK_TOKENS, BlockId};
 use crate::tokenizer::TokenId;
 
-/// Waiting and running sequences, and what the running ones have reserved.
+/// Waiting and running sequences.
 pub(crate) struct Scheduler {
     limits: EngineConfig,
-    /// One line per class, the most urgent first.
-    waiting: [VecDeque<Sequence>; TaskClass::ALL.len()],
-    order: AdmissionOrder,
-    /// In the order of admission.
-    running: Vec<Sequence>,
-    free_blocks: Vec<BlockId>,
-    reserved_tokens: usize,
+    pub(crate) blocks: BlockManager,
+    /// One line per class. Numbers only grow, so a preempted sequence comes before all that have never run.
+    waiting: [BTreeMap<SequenceId, Sequence>; TaskClass::ALL.len()],
+    admission_order: ClassOrder,
+    prefill_order: ClassOrder,
+    running: BTreeMap<SequenceId, Sequence>,
+    /// The blocks that this step's prompts begin to compute.
+    in_progress: Vec<Node>,
 }
 
 /// One step's work.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StepPlan {
-    /// Sequences that stopped waiting.
-    pub(crate) admitted: Vec<SequenceId>,
     /// Rows to compute: at most one chunk per sequence.
     pub(crate) chunks: Vec<Chunk>,
+    /// Sequences that stopped waiting, with the tokens of theirs that the cache had.
+    pub(crate) admitted: Vec<(SequenceId, usize)>,
+    /// How many went back to waiting.
+    pub(crate) num_preempted: usize,
 }
 
 /// Consecutive tokens of one sequence.
@@ -41,82 +52,72 @@ pub(crate) struct Chunk {
     pub(crate) samples: bool,
 }
 
+impl StepPlan {
+    pub(crate) fn num_rows(&self) -> usize {
+        self.chunks.iter().map(|chunk| chunk.num_rows).sum()
+    }
+}
+
 impl Scheduler {
-    pub(crate) fn new(limits: EngineConfig) -> Self {
-        let free_blocks = (0..limits.num_blocks() as u32).rev().map(BlockId).collect();
+    pub(crate) fn new(limits: EngineConfig, num_blocks: usize) -> Self {
         Scheduler {
             limits,
+            blocks: BlockManager::new(num_blocks),
             waiting: Default::default(),
-            order: AdmissionOrder::default(),
-            running: Vec::new(),
-            free_blocks,
-            reserved_tokens: 0,
+            admission_order: ClassOrder::default(),
+            prefill_order: ClassOrder::default(),
+            running: BTreeMap::new(),
+            in_progress: Vec::new(),
         }
     }
 
-    /// Puts a sequence at the end of its class's line. It has to fit into the whole budget, or it would wait for ever.
+    /// Puts a sequence into its class's line. It has to fit into all blocks, or it would wait for ever.
     pub(crate) fn submit(&mut self, sequence: Sequence) {
-        debug_assert!(sequence.max_tokens <= self.limits.max_kv_tokens);
-        self.waiting[sequence.class as usize].push_back(sequence);
+        debug_assert!(sequence.max_tokens.div_ceil(BLOCK_TOKENS) <= self.blocks.num_blocks());
+        self.waiting[sequence.id.class as usize].insert(sequence.id, sequence);
     }
 
-    /// Admits who fits, then takes decoding sequences first and fills up with pieces of prompts.
-    pub(crate) fn plan(&mut self) -> StepPlan {
-        let admitted = self.admit();
-        let mut budget = self.limits.max_num_batched_tokens;
-        let mut chunks = Vec::new();
-        let decoding = self.running.iter().filter(|sequence| sequence.num_pending() == 1);
-        let prefilling = TaskClass::ALL.into_iter().flat_map(|class| {
-            self.running.iter().filter(move |sequence| sequence.class == class && sequence.num_pending() > 1)
-        });
-        for sequence in decoding.chain(prefilling) {
-            let num_rows = sequence.num_pending().min(budget);
-            if num_rows > 0 {
-                let samples = num_rows == sequence.num_pending();
-                let (id, position) = (sequence.id, sequence.num_computed);
-                chunks.push(Chunk { id, position, num_rows, samples });
-                budget -= num_rows;
-            }
+    /// Decoding sequences first; then admits who fits, and fills up with pieces of prompts.
+    pub(crate) fn plan(&mut self, plan: &mut StepPlan) {
+        plan.chunks.clear();
+        plan.admitted.clear();
+        plan.num_preempted = 0;
+        self.decode(plan);
+        if plan.num_preempted == 0 {
+            self.admit(plan);
         }
-        StepPlan { admitted, chunks }
+        self.prefill(plan);
+        plan.chunks.retain(|chunk| chunk.num_rows > 0);
     }
 
     /// The chunk's rows are in the KV.
     pub(crate) fn computed(&mut self, chunk: &Chunk) {
-        if let Some(sequence) = self.find(chunk.id) {
+        if let Some(sequence) = self.running.get_mut(&chunk.id) {
             sequence.num_computed += chunk.num_rows;
+            self.blocks.register(&mut sequence.table, &sequence.tokens[..sequence.num_computed]);
         }
     }
 
     /// The sequence goes on with `token`; says whether it has room for another one after it.
     pub(crate) fn append(&mut self, id: SequenceId, token: TokenId) -> bool {
-        let Some(sequence) = self.find(id) else { return false };
+        let Some(sequence) = self.running.get_mut(&id) else { return false };
         sequence.tokens.push(token);
         !sequence.is_full()
     }
 
     /// Takes a sequence out, wherever it stands.
     pub(crate) fn remove(&mut self, id: SequenceId) {
-        for line in &mut self.waiting {
-            line.retain(|sequence| sequence.id != id);
+        self.waiting[id.class as usize].remove(&id);
+        if let Some(mut sequence) = self.running.remove(&id) {
+            self.blocks.release(&mut sequence.table);
         }
-        let Some(index) = self.running.iter().position(|sequence| sequence.id == id) else { return };
-        let sequence = self.running.remove(index);
-        self.reserved_tokens -= sequence.max_tokens;
-        self.free_blocks.extend(sequence.blocks);
     }
 
-    /// The tokens of a chunk.
-    pub(crate) fn tokens(&self, chunk: &Chunk) -> &[TokenId] {
-        let sequence = self.running.iter().find(|sequence| sequence.id == chunk.id);
-        sequence.map_or(&[], |sequence| &sequence.tokens[chunk.position..chunk.position + chunk.num_rows])
-    }
-
-    /// The blocks that cover a chunk and all before it.
-    pub(crate) fn table(&self, chunk: &Chunk) -> &[BlockId] {
-        let sequence = self.running.iter().find(|sequence| sequence.id == chunk.id);
-        let num_blocks = (chunk.position + chunk.num_rows).div_ceil(BLOCK_TOKENS);
-        sequence.map_or(&[], |sequence| &sequence.blocks[..num_blocks])
+    /// The tokens of a chunk, and the blocks that cover it and all before it.
+    pub(crate) fn rows(&self, chunk: &Chunk) -> (&[TokenId], &[BlockId]) {
+        let Some(sequence) = self.running.get(&chunk.id) else { return (&[], &[]) };
+        let end = chunk.position + chunk.num_rows;
+        (&sequence.tokens[chunk.position..end], &sequence.table.blocks[..end.div_ceil(BLOCK_TOKENS)])
     }
 
     pub(crate) fn num_running(&self) -> usize {
@@ -124,174 +125,303 @@ impl Scheduler {
     }
 
     pub(crate) fn num_waiting(&self) -> usize {
-        self.waiting.iter().map(VecDeque::len).sum()
+        self.waiting.iter().map(BTreeMap::len).sum()
     }
 
-    pub(crate) fn reserved_tokens(&self) -> usize {
-        self.reserved_tokens
-    }
-
-    /// Every block is free or in use, and the reservations are those of the running sequences.
-    pub(crate) fn check_integrity(&self) {
-        let used: usize = self.running.iter().map(|sequence| sequence.blocks.len()).sum();
-        assert_eq!(self.free_blocks.len() + used, self.limits.num_blocks(), "blocks leak");
-        let reserved: usize = self.running.iter().map(|sequence| sequence.max_tokens).sum();
-        assert_eq!(reserved, self.reserved_tokens, "reservations leak");
-        assert!(reserved <= self.limits.max_kv_tokens, "more is reserved than there is");
+    /// One row of each sequence that has only its last token to compute.
+    fn decode(&mut self, plan: &mut StepPlan) {
+        let mut from = Unbounded;
+        while let Some((&id, sequence)) = self.running.range((from, Unbounded)).next() {
+            from = Excluded(id);
+            if sequence.num_pending() == 1 {
+                let chunk = Chunk { id, position: sequence.num_computed, num_rows: 1, samples: true };
+                plan.chunks.push(chunk);
+                self.make_room(chunk, plan);
+            }
+        }
     }
 
     /// In turn; who does not fit holds back all others, or large requests would wait for ever.
-    fn admit(&mut self) -> Vec<SequenceId> {
-        let mut admitted = Vec::new();
-        loop {
+    fn admit(&mut self, plan: &mut StepPlan) {
+        let mut num_due: usize = self.running.values().map(Sequence::num_blocks_due).sum();
+        while self.running.len() < self.limits.max_num_seqs {
             let waits = self.waiting.each_ref().map(|line| !line.is_empty());
-            let Some(class) = self.order.next(waits) else { break };
-            let line = &mut self.waiting[class as usize];
-            let needed = line.front().map_or(0, |sequence| sequence.max_tokens);
-            if self.running.len() == self.limits.max_num_seqs
-                || self.reserved_tokens + needed > self.limits.max_kv_tokens
-            {
+            let Some(class) = self.admission_order.next(waits) else { break };
+            let Some(first) = self.waiting[class as usize].first_entry() else { break };
+            let hits = self.blocks.find(first.get().salt, &first.get().tokens);
+            let num_missing = first.get().num_blocks_wanted() - hits.num_referenced;
+            if num_due + num_missing > self.blocks.num_available() {
                 break;
             }
-            let Some(mut sequence) = line.pop_front() else { break };
-            self.order.admitted(class, waits);
-            let first_kept = self.free_blocks.len() - sequence.max_tokens.div_ceil(BLOCK_TOKENS);
-            sequence.blocks = self.free_blocks.split_off(first_kept);
-            self.reserved_tokens += sequence.max_tokens;
-            admitted.push(sequence.id);
-            self.running.push(sequence);
+            self.admission_order.took_turn(class, waits);
+            let mut sequence = first.remove();
+            self.blocks.reuse(&mut sequence.table, &sequence.tokens);
+            sequence.num_computed = sequence.table.num_full_tokens();
+            sequence.num_reserved = sequence.num_blocks_wanted();
+            if sequence.is_protected() {
+                self.blocks.grow(&mut sequence.table, sequence.num_reserved);
+            }
+            num_due += sequence.num_blocks_due();
+            plan.admitted.push((sequence.id, sequence.num_computed));
+            self.running.insert(sequence.id, sequence);
         }
-        admitted
     }
 
-    fn find(&mut self, id: SequenceId) -> Option<&mut Sequence> {
-        self.running.iter_mut().find(|sequence| sequence.id == id)
+    /// Deals out what decoding leaves of the step. A prompt that does not fit takes half of it while others of its class,
+    /// or more urgent ones, wait, so that a long one does not hold them up; what is left over goes to the first.
+    fn prefill(&mut self, plan: &mut StepPlan) {
+        let mut budget = self.limits.max_num_batched_tokens - plan.chunks.len();
+        let first_chunk = plan.chunks.len();
+        self.in_progress.clear();
+        let mut next = TaskClass::ALL.map(|class| self.next_prefill(class, None, plan));
+        while budget > 0 {
+            let waits = next.map(|id| id.is_some());
+            let Some(class) = self.prefill_order.next(waits) else { break };
+            let Some(id) = next[class as usize] else { break };
+            next[class as usize] = self.next_prefill(class, Some(id), plan);
+            let Some(sequence) = self.running.get(&id) else { break };
+            let (position, num_pending) = (sequence.num_computed, sequence.num_pending());
+            let gives_way = next[..=class as usize].iter().any(Option::is_some);
+            let share = if num_pending > budget && gives_way { budget.div_ceil(2) } else { budget };
+            let num_rows = num_pending.min(share);
+            plan.chunks.push(Chunk { id, position, num_rows, samples: num_rows == num_pending });
+            self.prefill_order.took_turn(class, waits);
+            budget -= num_rows;
+        }
+        for index in first_chunk..plan.chunks.len() {
+            let chunk = &mut plan.chunks[index];
+            let num_pending = self.running.get(&chunk.id).map_or(0, Sequence::num_pending);
+            let more = budget.min(num_pending - chunk.num_rows);
+            chunk.num_rows += more;
+            chunk.samples = chunk.num_rows == num_pending;
+            budget -= more;
+            self.make_room(plan.chunks[index], plan);
+        }
+    }
+
+    /// The next of a class with a prompt to compute. It first takes over what others have computed of it by now; and who
+    /// comes to a block that another begins to compute in this step waits to take that over, too.
+    fn next_prefill(&mut self, class: TaskClass, after: Option<SequenceId>, plan: &StepPlan) -> Option<SequenceId> {
+        let from = after.map_or(Included(SequenceId { class, number: 0 }), Excluded);
+        let to = Included(SequenceId { class, number: u64::MAX });
+        for (id, sequence) in self.running.range_mut((from, to)) {
+            let is_decoding = sequence.num_pending() == 1 && plan.admitted.iter().all(|(admitted, _)| admitted != id);
+            if is_decoding {
+                continue;
+            }
+            self.blocks.reuse(&mut sequence.table, &sequence.tokens);
+            sequence.num_computed = sequence.num_computed.max(sequence.table.num_full_tokens());
+            let node = sequence.table.next_node(&sequence.tokens);
+            if node.is_some_and(|node| self.in_progress.contains(&node)) {
+                continue;
+            }
+            self.in_progress.extend(node);
+            return Some(*id);
+        }
+        None
+    }
+
+    /// Gets the blocks that a chunk of the plan is written to, from others if need be; or takes it out of the plan.
+    fn make_room(&mut self, chunk: Chunk, plan: &mut StepPlan) {
+        let num_blocks = (chunk.position + chunk.num_rows).div_ceil(BLOCK_TOKENS);
+        while let Some(sequence) = self.running.get_mut(&chunk.id) {
+            if self.blocks.grow(&mut sequence.table, num_blocks) {
+                break;
+            }
+            let mut from_last = self.running.values().rev();
+            let victim = from_last.find(|sequence| !sequence.is_protected()).map_or(chunk.id, |sequence| sequence.id);
+            self.preempt(victim, plan);
+        }
+    }
+
+    fn preempt(&mut self, id: SequenceId, plan: &mut StepPlan) {
+        let Some(mut sequence) = self.running.remove(&id) else { return };
+        self.blocks.release(&mut sequence.table);
+        sequence.num_computed = 0;
+        sequence.num_preemptions += 1;
+        self.waiting[id.class as usize].insert(id, sequence);
+        plan.num_preempted += 1;
+        // Those that come after it keep their places while the plan is made.
+        plan.chunks.iter_mut().filter(|chunk| chunk.id == id).for_each(|chunk| chunk.num_rows = 0);
+    }
+}
+
+#[cfg(test)]
+impl Scheduler {
+    /// Blocks are whole, waiting sequences hold none, and running ones write only to blocks of their own.
+    pub(super) fn check_integrity(&self) {
+        self.blocks.check_integrity(self.running.values().map(|sequence| &sequence.table));
+        for sequence in self.waiting.iter().flat_map(BTreeMap::values) {
+            assert!(sequence.table.blocks.is_empty() && sequence.num_computed == 0, "who waits holds nothing");
+        }
+        for sequence in self.running.values() {
+            assert!(sequence.num_computed >= sequence.table.num_full_tokens(), "full blocks are never written again");
+            assert!(sequence.num_pending() > 0 && sequence.num_preemptions <= 2);
+        }
+        assert!(self.running.len() <= self.limits.max_num_seqs);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use TaskClass::{Batch, Interactive, Normal};
 
-    use rand::rngs::StdRng;
-    use rand::{RngExt, SeedableRng};
-
+    use super::super::block_manager::CacheSalt;
     use super::*;
 
     const LIMITS: EngineConfig =
-        EngineConfig { max_num_seqs: 3, max_num_batched_tokens: 8, max_kv_tokens: 40, max_waiting: 100 };
+        EngineConfig { max_num_seqs: 3, max_num_batched_tokens: 64, kv_cache_bytes: 0, max_waiting: 0 };
 
-    fn sequence(id: u64, class: TaskClass, prompt: usize, max_new_tokens: usize) -> Sequence {
-        Sequence::new(SequenceId(id), class, vec![TokenId(7); prompt], max_new_tokens)
-    }
-
-    fn scheduler(sequences: &[(TaskClass, usize, usize)]) -> Scheduler {
-        let mut scheduler = Scheduler::new(LIMITS);
-        for (id, (class, prompt, max_new_tokens)) in (0..).zip(sequences) {
-            scheduler.submit(sequence(id, *class, *prompt, *max_new_tokens));
+    /// A scheduler of `num_blocks` with these sequences: class, prompt, most new tokens. Prompts have nothing in common.
+    fn scheduler(num_blocks: usize, sequences: &[(TaskClass, usize, usize)]) -> Scheduler {
+        let mut scheduler = Scheduler::new(LIMITS, num_blocks);
+        for (number, (class, prompt, max_new_tokens)) in (0..).zip(sequences) {
+            submit(&mut scheduler, number, *class, vec![TokenId(number as u32); *prompt], *max_new_tokens);
         }
         scheduler
     }
 
-    /// Plans, computes and lets every sampling sequence go on; gives `(id, rows, samples)`.
-    fn step(scheduler: &mut Scheduler) -> Vec<(u64, usize, bool)> {
-        let plan = scheduler.plan();
+    fn submit(scheduler: &mut Scheduler, number: u64, class: TaskClass, prompt: Vec<TokenId>, max_new_tokens: usize) {
+        let id = SequenceId { class, number };
+        scheduler.submit(Sequence::new(id, prompt, max_new_tokens, CacheSalt::default()));
+    }
+
+    /// Plans, computes and lets every sampling sequence go on; gives who was admitted and `(number, rows)` of all chunks.
+    fn step(scheduler: &mut Scheduler) -> (Vec<u64>, Vec<(u64, usize)>) {
+        let mut plan = StepPlan::default();
+        scheduler.plan(&mut plan);
+        scheduler.check_integrity();
         for chunk in &plan.chunks {
             scheduler.computed(chunk);
-            if chunk.samples && !scheduler.append(chunk.id, TokenId(1)) {
+            if chunk.samples && !scheduler.append(chunk.id, TokenId(99)) {
                 scheduler.remove(chunk.id);
             }
         }
-        scheduler.check_integrity();
-        plan.chunks.iter().map(|chunk| (chunk.id.0, chunk.num_rows, chunk.samples)).collect()
+        let admitted = plan.admitted.iter().map(|(id, _)| id.number).collect();
+        (admitted, plan.chunks.iter().map(|chunk| (chunk.id.number, chunk.num_rows)).collect())
     }
 
-    use TaskClass::{Batch, Interactive, Normal};
+    fn rows(scheduler: &mut Scheduler) -> Vec<(u64, usize)> {
+        step(scheduler).1
+    }
 
     #[test]
     fn decoding_goes_first_and_prompts_fill_the_rest() {
-        let mut scheduler = scheduler(&[(Normal, 2, 5), (Normal, 20, 5)]);
-        assert_eq!(step(&mut scheduler), [(0, 2, true), (1, 6, false)]);
-        assert_eq!(step(&mut scheduler), [(0, 1, true), (1, 7, false)]);
-        assert_eq!(step(&mut scheduler), [(0, 1, true), (1, 7, true)]);
-        assert_eq!(step(&mut scheduler), [(0, 1, true), (1, 1, true)]);
+        let mut scheduler = scheduler(99, &[(Normal, 2, 5), (Normal, 160, 5)]);
+        assert_eq!(rows(&mut scheduler), [(0, 2), (1, 62)]);
+        assert_eq!(rows(&mut scheduler), [(0, 1), (1, 63)]);
+        assert_eq!(rows(&mut scheduler), [(0, 1), (1, 35)]);
+        assert_eq!(rows(&mut scheduler), [(0, 1), (1, 1)]);
+    }
+
+    #[test]
+    fn a_long_prompt_leaves_half_of_a_step_to_those_behind_it_and_gets_what_they_leave() {
+        let mut scheduler = scheduler(99, &[(Normal, 500, 5), (Normal, 10, 5)]);
+        assert_eq!(rows(&mut scheduler), [(0, 54), (1, 10)]);
+        submit(&mut scheduler, 2, Normal, vec![TokenId(2); 500], 5);
+        assert_eq!(rows(&mut scheduler), [(1, 1), (0, 32), (2, 31)]);
+    }
+
+    #[test]
+    fn every_class_gets_its_share_of_reading_prompts() {
+        let mut scheduler = scheduler(999, &[(Batch, 3000, 5), (Interactive, 3000, 5)]);
+        let mut read = [0, 0];
+        for _ in 0..30 {
+            rows(&mut scheduler).iter().for_each(|(number, rows)| read[*number as usize] += rows);
+        }
+        assert!(read[1] > 5 * read[0] && read[0] > 50, "{read:?}");
     }
 
     #[test]
     fn the_urgent_are_admitted_first_and_within_a_class_the_early() {
-        let mut scheduler = scheduler(&[(Batch, 1, 1), (Normal, 1, 1), (Interactive, 1, 1), (Normal, 1, 1)]);
-        assert_eq!(scheduler.plan().admitted, [SequenceId(2), SequenceId(1), SequenceId(3)]);
+        let mut scheduler = scheduler(9, &[(Batch, 1, 2), (Normal, 1, 2), (Interactive, 1, 2), (Normal, 1, 2)]);
+        assert_eq!(step(&mut scheduler).0, [2, 1, 3]);
     }
 
     #[test]
     fn who_does_not_fit_waits_and_holds_back_those_behind() {
-        let mut scheduler = scheduler(&[(Normal, 20, 10), (Normal, 10, 10), (Normal, 1, 1)]);
-        assert_eq!(scheduler.plan().admitted, [SequenceId(0)]);
+        let mut scheduler = scheduler(4, &[(Normal, 40, 3), (Normal, 20, 3), (Normal, 1, 1)]);
+        assert_eq!(step(&mut scheduler).0, [0]);
         assert_eq!(scheduler.num_waiting(), 2);
-        scheduler.remove(SequenceId(0));
-        assert_eq!(scheduler.plan().admitted, [SequenceId(1), SequenceId(2)]);
+        assert_eq!(step(&mut scheduler).0, [0_u64; 0]);
+        assert_eq!(step(&mut scheduler).0, [0_u64; 0]);
+        assert_eq!(step(&mut scheduler).0, [1, 2]);
     }
 
     #[test]
     fn a_large_request_is_not_overtaken_for_ever_by_small_and_urgent_ones() {
-        let mut scheduler = scheduler(&[(Batch, 30, 10), (Interactive, 1, 1)]);
-        let mut running = None;
-        for id in 2..14 {
-            let next = scheduler.plan().admitted.first().copied();
-            if next == Some(SequenceId(0)) {
+        let mut scheduler = scheduler(4, &[(Batch, 60, 4), (Interactive, 1, 2)]);
+        for number in 2..30 {
+            if step(&mut scheduler).0.contains(&0) {
                 return;
             }
-            // One ends only when the next one is there or is held back.
-            let ended = std::mem::replace(&mut running, next);
-            ended.map(|ended| scheduler.remove(ended));
-            scheduler.submit(sequence(id, Interactive, 1, 1));
+            submit(&mut scheduler, number, Interactive, vec![TokenId(1)], 2);
         }
         panic!("it still waits");
     }
 
     #[test]
-    fn a_sequence_ends_when_its_reservation_is_used_up() {
-        let mut scheduler = scheduler(&[(Normal, 3, 2)]);
-        assert_eq!(step(&mut scheduler), [(0, 3, true)]);
-        assert_eq!(step(&mut scheduler), [(0, 1, true)]);
-        assert_eq!(step(&mut scheduler), []);
-        assert_eq!(scheduler.reserved_tokens(), 0);
+    fn whole_prompts_from_the_cache_compute_one_token() {
+        let prompt: Vec<TokenId> = (0..49).map(TokenId).collect();
+        let mut scheduler = scheduler(9, &[]);
+        submit(&mut scheduler, 0, Normal, prompt.clone(), 2);
+        assert_eq!(rows(&mut scheduler), [(0, 49)]);
+        submit(&mut scheduler, 1, Normal, prompt, 2);
+        assert_eq!(rows(&mut scheduler), [(0, 1), (1, 1)]);
     }
 
-    /// Random arrivals, aborts and stops over thousands of steps.
     #[test]
-    fn budgets_hold_at_every_step_and_nothing_is_left_at_the_end() {
-        let mut random = StdRng::seed_from_u64(4);
-        let mut scheduler = Scheduler::new(LIMITS);
-        let (mut next_id, mut live) = (0, BTreeSet::new());
-        while next_id < 2000 || !live.is_empty() {
-            if next_id < 2000 && random.random_range(0..3) == 0 {
-                let (prompt, max_new_tokens) = (random.random_range(1..30), random.random_range(1..=10));
-                let class = TaskClass::ALL[random.random_range(0..3)];
-                scheduler.submit(sequence(next_id, class, prompt, max_new_tokens));
-                live.insert(next_id);
-                next_id += 1;
-            }
-            if random.random_range(0..20) == 0
-                && let Some(id) = live.pop_first()
-            {
-                scheduler.remove(SequenceId(id));
-            }
-            let plan = scheduler.plan();
-            let rows: usize = plan.chunks.iter().map(|chunk| chunk.num_rows).sum();
-            assert!(rows <= LIMITS.max_num_batched_tokens);
-            assert_eq!(plan.chunks.is_empty(), live.is_empty(), "whoever is there moves");
-            for chunk in &plan.chunks {
-                assert_eq!(scheduler.tokens(chunk).len(), chunk.num_rows);
-                scheduler.computed(chunk);
-                let stops = random.random_range(0..15) == 0;
-                if chunk.samples && (!scheduler.append(chunk.id, TokenId(1)) || stops) {
-                    assert!(live.remove(&chunk.id.0), "a sequence ends once");
-                    scheduler.remove(chunk.id);
-                }
-            }
+    fn prompts_that_begin_alike_are_read_once() {
+        let mut scheduler = scheduler(99, &[]);
+        for number in 0..3 {
+            let prompt = [(0..100).map(TokenId).collect(), vec![TokenId(200 + number); 10]].concat();
+            submit(&mut scheduler, number.into(), Normal, prompt, 5);
+        }
+        assert_eq!(rows(&mut scheduler), [(0, 64)], "the others wait for what it computes");
+        assert_eq!(rows(&mut scheduler), [(0, 46)]);
+        // 96 tokens are shared; the rest of the prompts differs.
+        assert_eq!(rows(&mut scheduler), [(0, 1), (1, 14), (2, 14)]);
+        assert_eq!(scheduler.blocks.num_referenced(), 6 + 3);
+    }
+
+    #[test]
+    fn the_least_urgent_and_youngest_gives_way_and_comes_back_before_those_behind_it() {
+        // Room for both with 256 tokens of answer; both want more.
+        let mut scheduler = scheduler(34, &[(Batch, 16, 500), (Normal, 16, 500), (Batch, 16, 500)]);
+        assert_eq!(step(&mut scheduler).0, [1, 0]);
+        let preempted = (0..).find(|_| rows(&mut scheduler).len() == 1).unwrap();
+        assert!(preempted > 250, "{preempted}");
+        assert_eq!((scheduler.num_running(), scheduler.num_waiting()), (1, 2));
+        let admitted = (0..).find_map(|_| step(&mut scheduler).0.first().copied()).unwrap();
+        assert_eq!(admitted, 0);
+    }
+
+    #[test]
+    fn a_sequence_that_was_preempted_twice_is_left_alone() {
+        let mut scheduler = scheduler(40, &[(Batch, 16, 600)]);
+        let id = SequenceId { class: Batch, number: 0 };
+        for _ in 0..2 {
+            step(&mut scheduler);
+            scheduler.preempt(id, &mut StepPlan::default());
+        }
+        step(&mut scheduler);
+        assert_eq!(scheduler.blocks.num_referenced(), 39, "it has all it can ever use");
+        submit(&mut scheduler, 1, Interactive, vec![TokenId(5); 10], 30);
+        assert_eq!(step(&mut scheduler).0, [0_u64; 0], "there is no room");
+        while scheduler.running.contains_key(&id) {
+            assert_eq!(rows(&mut scheduler)[0], (0, 1));
+        }
+    }
+
+    #[test]
+    fn removal_gives_everything_back_wherever_a_sequence_stands() {
+        let mut scheduler = scheduler(20, &[(Normal, 100, 5), (Normal, 100, 50), (Batch, 200, 5)]);
+        step(&mut scheduler);
+        for number in 0..3 {
+            scheduler.remove(SequenceId { class: if number == 2 { Batch } else { Normal }, number });
             scheduler.check_integrity();
         }
-        assert_eq!((scheduler.num_running(), scheduler.num_waiting(), scheduler.reserved_tokens()), (0, 0, 0));
+        assert_eq!((scheduler.num_running(), scheduler.num_waiting(), scheduler.blocks.num_referenced()), (0, 0, 0));
+        assert!(scheduler.blocks.num_cached() > 0);
     }
 }

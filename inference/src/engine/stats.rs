@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::command::GenerateRequest;
 use super::config::EngineConfig;
 use super::handle::Refused;
+use crate::backend::BLOCK_TOKENS;
 use crate::tokenizer::TokenId;
 
 /// A picture of the engine after its last step.
@@ -14,11 +15,13 @@ use crate::tokenizer::TokenId;
 pub struct EngineStats {
     /// Sequences that hold KV.
     pub running: usize,
-    /// Sequences accepted and not yet admitted.
+    /// Sequences accepted and not yet admitted, or preempted.
     pub waiting: usize,
-    /// KV tokens reserved by running sequences.
+    /// Tokens of KV, in whole blocks, that running sequences hold.
     pub kv_tokens_used: usize,
-    /// KV tokens that can still be reserved.
+    /// Tokens of KV that nobody holds, kept for prompts that begin alike until the room is needed.
+    pub kv_tokens_cached: usize,
+    /// Tokens of KV that hold nothing.
     pub kv_tokens_free: usize,
     /// Steps that computed something, since the start.
     pub steps: u64,
@@ -61,16 +64,16 @@ impl Heartbeat {
 /// What a request is checked against before it is accepted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Prompt and answer together: the model's context or the whole KV budget, whichever is smaller.
+    /// Prompt and answer together: the model's context or all blocks, whichever is smaller.
     pub(crate) max_sequence_tokens: usize,
     pub(crate) vocab_size: usize,
     pub(crate) max_waiting: usize,
 }
 
 impl Limits {
-    pub(super) fn new(config: &EngineConfig, context_len: usize, vocab_size: usize) -> Self {
+    pub(super) fn new(config: &EngineConfig, context_len: usize, num_blocks: usize, vocab_size: usize) -> Self {
         Limits {
-            max_sequence_tokens: context_len.min(config.max_kv_tokens),
+            max_sequence_tokens: context_len.min(num_blocks * BLOCK_TOKENS),
             vocab_size,
             max_waiting: config.max_waiting,
         }

@@ -1,67 +1,79 @@
 //! The heart of the engine: one step moves every running sequence on.
 
+use std::time::Instant;
+
+use super::command::FinishReason;
 use super::run::Engine;
 use super::sampler::Sampled;
-use super::scheduler::StepPlan;
-use crate::backend::{Backend, BackendError, Logits, ModelInput};
-use crate::engine::FinishReason;
+use crate::backend::{Backend, BackendError};
 
 impl<B: Backend> Engine<B> {
     /// Plan ▸ forward ▸ sample ▸ commit.
     pub(super) fn step(&mut self) -> Result<(), BackendError> {
-        self.plan = self.scheduler.plan();
-        let logits = self.forward()?;
-        let sampled = self.sample(logits);
-        self.commit(sampled);
+        self.plan();
+        self.forward()?;
+        self.sample();
+        self.commit();
         Ok(())
     }
 
+    /// Whose turn it is. Who is admitted gives back its place in the line.
+    fn plan(&mut self) {
+        self.scheduler.plan(&mut self.plan);
+        let now = Instant::now();
+        for (id, num_cached) in &self.plan.admitted {
+            if let Some(request) = self.requests.get_mut(id) {
+                request.place = None;
+                self.metrics.admitted(&mut request.times, now, request.usage.prompt_tokens, *num_cached);
+            }
+        }
+        self.metrics.planned(&self.plan);
+    }
+
     /// One pass over the rows of all chunks.
-    fn forward(&mut self) -> Result<Logits, BackendError> {
-        for id in &self.plan.admitted {
-            self.requests.get_mut(id).map(|request| request.place.take());
-        }
-        let mut input = ModelInput::default();
+    fn forward(&mut self) -> Result<(), BackendError> {
+        self.input.clear();
         for chunk in &self.plan.chunks {
-            input.push(chunk.position, self.scheduler.tokens(chunk), self.scheduler.table(chunk), chunk.samples);
+            let (token_ids, table) = self.scheduler.rows(chunk);
+            self.input.push(chunk.position, token_ids, table, chunk.samples);
         }
-        let mut logits = Logits::default();
-        self.backend.forward(&input, &mut logits)?;
-        Ok(logits)
+        self.backend.forward(&self.input, &mut self.logits)
     }
 
     /// For each chunk that reaches its sequence's end, what comes next.
-    fn sample(&mut self, mut logits: Logits) -> Vec<Sampled> {
+    fn sample(&mut self) {
+        self.sampled.clear();
         let sampling = self.plan.chunks.iter().filter(|chunk| chunk.samples);
-        let sample = |(chunk, row): (&super::scheduler::Chunk, &mut [f32])| match self.requests.get_mut(&chunk.id) {
-            Some(request) => request.sampler.sample(row),
-            None => Sampled::Stop,
-        };
-        sampling.zip(logits.rows_mut()).map(sample).collect()
+        for (chunk, row) in sampling.zip(self.logits.rows_mut()) {
+            let request = self.requests.get_mut(&chunk.id);
+            self.sampled.push(request.map_or(Sampled::Stop, |request| request.sample(row)));
+        }
     }
 
     /// Records what was computed, delivers tokens, ends what is complete.
-    fn commit(&mut self, sampled: Vec<Sampled>) {
-        let StepPlan { chunks, .. } = std::mem::take(&mut self.plan);
-        let mut sampled = sampled.into_iter();
-        for chunk in &chunks {
+    fn commit(&mut self) {
+        let now = Instant::now();
+        // Should this panic, it is nobody's fault in particular: no plan is left to blame.
+        let plan = std::mem::take(&mut self.plan);
+        let mut sampled = std::mem::take(&mut self.sampled);
+        let mut outcomes = sampled.drain(..);
+        for chunk in &plan.chunks {
             self.scheduler.computed(chunk);
             if !chunk.samples {
                 continue;
             }
-            self.metrics.prefilled(self.requests.get_mut(&chunk.id));
-            let ended = match sampled.next() {
+            let ended = match outcomes.next() {
                 Some(Sampled::Token { id, logprobs }) => {
-                    self.deliver(chunk.id, id, logprobs);
+                    self.deliver(chunk.id, id, logprobs, now);
                     let has_room = self.scheduler.append(chunk.id, id);
                     (!has_room).then_some(FinishReason::Length)
                 }
                 Some(Sampled::Last { id, logprobs }) => {
-                    self.deliver(chunk.id, id, logprobs);
+                    self.deliver(chunk.id, id, logprobs, now);
                     Some(FinishReason::Stop)
                 }
                 Some(Sampled::Stop) => {
-                    self.count_token(chunk.id);
+                    self.count_token(chunk.id, now);
                     Some(FinishReason::Stop)
                 }
                 Some(Sampled::Failed(reason)) => Some(FinishReason::Failed(reason)),
@@ -71,5 +83,7 @@ impl<B: Backend> Engine<B> {
                 self.finish(chunk.id, reason);
             }
         }
+        drop(outcomes);
+        (self.plan, self.sampled) = (plan, sampled);
     }
 }

@@ -78,7 +78,7 @@ impl Backend for Counting {
     }
 
     fn context_len(&self) -> usize {
-        100
+        400
     }
 
     fn kv_bytes_per_token(&self) -> u64 {
@@ -92,7 +92,7 @@ impl Backend for Counting {
 }
 
 const CONFIG: EngineConfig =
-    EngineConfig { max_num_seqs: 4, max_num_batched_tokens: 16, max_kv_tokens: 120, max_waiting: 50 };
+    EngineConfig { max_num_seqs: 4, max_num_batched_tokens: 16, kv_cache_bytes: 8 * 480, max_waiting: 50 };
 
 fn engine(config: EngineConfig) -> EngineHandle {
     start(Counting::default(), config, metrics()).unwrap()
@@ -113,9 +113,7 @@ fn request(prompt: &[u32], max_new_tokens: usize) -> GenerateRequest {
     GenerateRequest {
         prompt: ids(prompt.iter().copied()),
         params: SamplingParams::greedy(max_new_tokens).stop_at(STOP),
-        grammar: None,
-        class: TaskClass::Normal,
-        deadline: None,
+        ..GenerateRequest::default()
     }
 }
 
@@ -147,16 +145,16 @@ async fn tokens_come_until_the_limit_or_a_stop_token() {
 #[tokio::test]
 async fn the_context_is_a_limit_like_any_other() {
     let engine = engine(CONFIG);
-    let (tokens, reason) = run(&engine, request(&[1; 95], 50)).await;
+    let (tokens, reason) = run(&engine, request(&[1; 395], 50)).await;
     assert_eq!((tokens.len(), reason), (5, FinishReason::Length));
 }
 
 #[tokio::test]
 async fn what_can_never_fit_is_refused_at_once_with_both_numbers() {
-    let engine = engine(EngineConfig { max_kv_tokens: 60, ..CONFIG });
-    let refused = engine.generate(request(&[1; 60], 1)).unwrap_err();
-    assert_eq!(refused, Refused::TooLong { tokens: 60, max: 59 });
-    assert_eq!(refused.to_string(), "prompt has 60 tokens but at most 59 leave room for an answer; shorten the prompt");
+    let engine = engine(EngineConfig { kv_cache_bytes: 8 * 64, ..CONFIG });
+    let refused = engine.generate(request(&[1; 64], 1)).unwrap_err();
+    assert_eq!(refused, Refused::TooLong { tokens: 64, max: 63 });
+    assert_eq!(refused.to_string(), "prompt has 64 tokens but at most 63 leave room for an answer; shorten the prompt");
     assert_eq!(engine.generate(request(&[], 1)).unwrap_err(), Refused::Empty);
     let unknown = Refused::UnknownToken { id: 99, vocab_size: VOCAB_SIZE };
     assert_eq!(engine.generate(request(&[1, 99], 1)).unwrap_err(), unknown);

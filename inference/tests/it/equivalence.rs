@@ -1,73 +1,114 @@
-//! A sequence's logits and tokens do not depend on its neighbours or on how its prompt was cut, to the last bit.
+//! A sequence's logits and tokens depend on nothing but its tokens, to the last bit: not on its neighbours, on how its
+//! prompt was cut, on where its blocks lie, on who computed them, or on whether it was interrupted.
 
 use candle_core::quantized::GgmlDType;
-use inference::backend::{Backend, BlockId, CandleBackend, Logits, ModelInput};
-use inference::{EngineConfig, EngineHandle, Event, GenerateRequest, Model, SamplingOptions, SamplingParams, TokenId};
-use types::TaskClass;
+use inference::backend::{BLOCK_TOKENS, Backend, BlockId, Logits, ModelInput};
+use inference::{
+    EngineConfig, EngineHandle, EngineMetrics, Event, GenerateRequest, Model, SamplingOptions, SamplingParams, TokenId,
+};
+use prometheus::Registry;
 
 use crate::support::{Numbers, SmallModel, metrics, pocket};
 
-/// The logits of parts `(first block, position, tokens)`, each over 16 blocks in a row.
-fn forward(backend: &mut CandleBackend, parts: &[(u32, usize, &[TokenId])]) -> Vec<f32> {
+const NUM_BLOCKS: u32 = 128;
+
+/// What computes, with its name: the bundled model in Q8_0, and a random one in Q4_K.
+fn backends() -> Vec<(&'static str, Box<dyn Backend>)> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("small.gguf");
+    SmallModel::new(GgmlDType::Q4K, false).write(&path);
+    vec![("Q8_0", Box::new(pocket().into_backend())), ("Q4_K", Box::new(Model::load(path).unwrap().into_backend()))]
+}
+
+/// Runs on every backend, each with 128 blocks and a prompt of 90 tokens.
+#[track_caller]
+fn check(run: impl Fn(&mut dyn Backend, &[TokenId]) -> (Vec<f32>, Vec<f32>)) {
+    for (name, mut backend) in backends() {
+        backend.allocate(NUM_BLOCKS as usize).unwrap();
+        let prompt = Numbers(1).prompt(90, backend.vocab_size() as u64);
+        let (expected, found) = run(backend.as_mut(), &prompt);
+        assert!(!expected.is_empty() && expected == found, "{name}");
+    }
+}
+
+/// The logits after each part: its table, its position, its tokens.
+fn forward(backend: &mut dyn Backend, parts: &[(&[BlockId], usize, &[TokenId])]) -> Vec<f32> {
     let mut input = ModelInput::default();
-    for (first, position, tokens) in parts {
-        let table: Vec<BlockId> = (*first..first + 16).map(BlockId).collect();
-        input.push(*position, tokens, &table, true);
+    for (table, position, tokens) in parts {
+        input.push(*position, tokens, table, true);
     }
     let mut logits = Logits::default();
     backend.forward(&input, &mut logits).unwrap();
     logits.values
 }
 
-/// The bundled model in Q8_0, and a random one in Q4_K.
-fn backends() -> [CandleBackend; 2] {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("small.gguf");
-    SmallModel::new(GgmlDType::Q4K, false).write(&path);
-    [pocket().into_backend(), Model::load(path).unwrap().into_backend()].map(|mut backend| {
-        backend.allocate(128).unwrap();
-        backend
-    })
+/// Eight blocks in a row.
+fn row(first: u32) -> Vec<BlockId> {
+    (first..first + 8).map(BlockId).collect()
 }
 
 #[test]
 fn a_prompt_in_pieces_gives_the_logits_of_the_whole() {
-    backends().into_iter().for_each(check_pieces);
-}
-
-fn check_pieces(mut backend: CandleBackend) {
-    let prompt = Numbers(1).prompt(80, backend.vocab_size() as u64);
-    let whole = forward(&mut backend, &[(0, 0, &prompt)]);
     for size in [1, 7, 32] {
-        let mut last = None;
-        for (index, piece) in prompt.chunks(size).enumerate() {
-            last = Some(forward(&mut backend, &[(16, index * size, piece)]));
-        }
-        assert_eq!(last.unwrap(), whole, "pieces of {size}");
+        check(|backend, prompt| {
+            let whole = forward(backend, &[(&row(0), 0, prompt)]);
+            let pieces = prompt.chunks(size).enumerate();
+            let logits = pieces.map(|(index, piece)| forward(backend, &[(&row(8), index * size, piece)]));
+            (whole, logits.last().unwrap())
+        });
     }
 }
 
 #[test]
 fn sequences_in_one_pass_give_the_logits_that_each_gives_alone() {
-    backends().into_iter().for_each(check_batch);
+    check(|backend, prompt| {
+        let prompts = [&prompt[..5], &prompt[..1], prompt, &prompt[50..83]];
+        let tables = [row(0), row(8), row(16), row(24)];
+        let alone = prompts.map(|prompt| forward(backend, &[(&row(64), 0, prompt)])).concat();
+        let parts: Vec<_> = tables.iter().zip(prompts).map(|(table, prompt)| (table.as_slice(), 0, prompt)).collect();
+        (alone, forward(backend, &parts))
+    });
 }
 
-fn check_batch(mut backend: CandleBackend) {
-    let mut numbers = Numbers(2);
-    let vocab_size = backend.vocab_size() as u64;
-    let prompts: Vec<Vec<TokenId>> = [5, 1, 90, 33].map(|length| numbers.prompt(length, vocab_size)).into();
-    let alone: Vec<Vec<f32>> =
-        (0..).step_by(16).zip(&prompts).map(|(first, prompt)| forward(&mut backend, &[(first, 0, prompt)])).collect();
-    let parts: Vec<(u32, usize, &[TokenId])> =
-        (64..).step_by(16).zip(&prompts).map(|(first, prompt)| (first, 0, prompt.as_slice())).collect();
-    assert_eq!(forward(&mut backend, &parts), alone.concat());
+#[test]
+fn scattered_blocks_give_the_logits_of_blocks_in_a_row() {
+    check(|backend, prompt| {
+        let in_a_row = forward(backend, &[(&row(0), 0, prompt)]);
+        // Used before by another, and taken up piece by piece.
+        forward(backend, &[(&row(80), 0, &prompt[3..])]);
+        let scattered = [85, 3, 120, 81, 80, 127].map(BlockId);
+        forward(backend, &[(&scattered, 0, &prompt[..40])]);
+        (in_a_row, forward(backend, &[(&scattered, 40, &prompt[40..])]))
+    });
 }
 
-fn request(prompt: Vec<TokenId>, seed: u64) -> GenerateRequest {
-    let options =
-        SamplingOptions { temperature: 0.8, top_p: 0.95, seed, max_new_tokens: 16, ..SamplingOptions::default() };
+#[test]
+fn a_prefix_that_another_has_computed_gives_the_logits_of_a_cold_start() {
+    check(|backend, prompt| {
+        let cold = forward(backend, &[(&row(0), 0, prompt)]);
+        let other = [&prompt[..64], &prompt[..20]].concat();
+        forward(backend, &[(&row(16), 0, &other)]);
+        let shared = [&row(16)[..4], &row(32)[..4]].concat();
+        // Both read the shared blocks in the same pass.
+        let parts = [(shared.as_slice(), 64, &prompt[64..]), (&row(16), other.len(), &prompt[..1])];
+        let vocab_size = backend.vocab_size();
+        (cold, forward(backend, &parts)[..vocab_size].to_vec())
+    });
+}
+
+#[test]
+fn what_was_generated_token_by_token_and_is_read_again_as_a_prompt_gives_the_same_logits() {
+    check(|backend, prompt| {
+        forward(backend, &[(&row(0), 0, &prompt[..20])]);
+        let one_by_one = (20..90).map(|at| forward(backend, &[(&row(0), at, &prompt[at..=at])])).last().unwrap();
+        (one_by_one, forward(backend, &[(&row(40), 0, prompt)]))
+    });
+}
+
+fn request(prompt: Vec<TokenId>, seed: u64, max_new_tokens: usize) -> GenerateRequest {
+    let options = SamplingOptions { temperature: 0.8, top_p: 0.95, seed, max_new_tokens, ..SamplingOptions::default() };
     let params = SamplingParams::try_from(options).unwrap();
-    GenerateRequest { prompt, params, grammar: None, class: TaskClass::Normal, deadline: None }
+    GenerateRequest { prompt, params, ..GenerateRequest::default() }
 }
 
 async fn tokens(engine: &EngineHandle, request: GenerateRequest) -> Vec<TokenId> {
@@ -81,19 +122,51 @@ async fn tokens(engine: &EngineHandle, request: GenerateRequest) -> Vec<TokenId>
     tokens
 }
 
+/// The bundled model in an engine with so many blocks.
+fn engine(num_blocks: usize, config: EngineConfig, metrics: EngineMetrics) -> EngineHandle {
+    let backend = pocket().into_backend();
+    let kv_cache_bytes = num_blocks as u64 * BLOCK_TOKENS as u64 * backend.kv_bytes_per_token();
+    inference::engine::start(backend, EngineConfig { kv_cache_bytes, ..config }, metrics).unwrap()
+}
+
+fn value(registry: &Registry, name: &str) -> f64 {
+    let families = registry.gather();
+    families.iter().find(|family| family.name() == name).unwrap().get_metric()[0].get_counter().get_value()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_engine_full_of_sequences_gives_each_the_tokens_it_gets_alone() {
     let small = EngineConfig { max_num_seqs: 6, max_num_batched_tokens: 24, ..EngineConfig::default() };
-    let single = EngineConfig { max_num_seqs: 1, max_num_batched_tokens: 512, ..EngineConfig::default() };
-    let crowded = inference::engine::start(pocket().into_backend(), small, metrics()).unwrap();
-    let alone = inference::engine::start(pocket().into_backend(), single, metrics()).unwrap();
+    let single = EngineConfig { max_num_seqs: 1, ..EngineConfig::default() };
+    let (crowded, alone) = (engine(1000, small, metrics()), engine(1000, single, metrics()));
     let mut numbers = Numbers(5);
     let prompts: Vec<Vec<TokenId>> = (0..8).map(|index| numbers.prompt(1 + index * 13, 3072)).collect();
-    let together = (0..).zip(&prompts).map(|(seed, prompt)| tokens(&crowded, request(prompt.clone(), seed)));
+    let together = (0..).zip(&prompts).map(|(seed, prompt)| tokens(&crowded, request(prompt.clone(), seed, 16)));
     let together = futures::future::join_all(together).await;
     for (seed, prompt) in (0..).zip(&prompts) {
-        assert_eq!(together[seed as usize], tokens(&alone, request(prompt.clone(), seed)).await);
+        assert_eq!(together[seed as usize], tokens(&alone, request(prompt.clone(), seed, 16)).await);
     }
     crowded.drain().await;
     assert_eq!(crowded.stats().kv_tokens_used, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sequences_that_share_a_prefix_and_are_preempted_get_the_tokens_they_get_alone() {
+    let registry = Registry::new();
+    let config = EngineConfig { max_num_seqs: 4, ..EngineConfig::default() };
+    // Each counts on about 20 blocks when it is admitted, and wants 25 in the end.
+    let tight = engine(58, config.clone(), EngineMetrics::register(&registry).unwrap());
+    let prefix = Numbers(8).prompt(40, 3072);
+    let prompts: Vec<Vec<TokenId>> =
+        (0..4).map(|seed| [prefix.clone(), Numbers(seed).prompt(10, 3072)].concat()).collect();
+    let together = (0..).zip(&prompts).map(|(seed, prompt)| tokens(&tight, request(prompt.clone(), seed, 340)));
+    let together = futures::future::join_all(together).await;
+    for (seed, prompt) in (0..).zip(&prompts) {
+        let alone = engine(1000, config.clone(), metrics());
+        assert_eq!(together[seed as usize], tokens(&alone, request(prompt.clone(), seed, 340)).await);
+    }
+    tight.drain().await;
+    assert_eq!(tight.stats().kv_tokens_used, 0);
+    assert!(value(&registry, "openclaw_engine_preemptions_total") > 0.0);
+    assert!(value(&registry, "openclaw_engine_prefix_cache_hits_total") > 0.0);
 }

@@ -1,7 +1,6 @@
 //! What a request asks of the sampler arrives there, and what it finds comes back with the tokens.
 
 use inference::{EngineConfig, Event, GenerateRequest, Logprobs, SamplingOptions, SamplingParams, TokenId};
-use types::TaskClass;
 
 use crate::support::{ids, metrics, pocket};
 
@@ -10,9 +9,8 @@ fn generate(options: SamplingOptions) -> Vec<(TokenId, Option<Logprobs>)> {
     let engine = inference::engine::start(pocket().into_backend(), EngineConfig::default(), metrics()).unwrap();
     let options = SamplingOptions { temperature: 0.0, max_new_tokens: 24, ..options };
     let params = SamplingParams::try_from(options).unwrap();
-    let (prompt, class) = (ids([5, 9, 9]), TaskClass::Normal);
-    let mut generation =
-        engine.generate(GenerateRequest { prompt, params, grammar: None, class, deadline: None }).unwrap();
+    let request = GenerateRequest { prompt: ids([5, 9, 9]), params, ..GenerateRequest::default() };
+    let mut generation = engine.generate(request).unwrap();
     let mut tokens = Vec::new();
     while let Some(event) = generation.blocking_next() {
         if let Event::Token { id, logprobs } = event {

@@ -64,7 +64,7 @@ impl World {
     /// How many requests ended in this way.
     pub(crate) fn ended(&self, finish: &str) -> f64 {
         let families = self.metrics.gather();
-        let family = families.iter().find(|family| family.name() == "openclaw_engine_requests_total").unwrap();
+        let family = families.iter().find(|family| family.name() == "openclaw_engine_request_success_total").unwrap();
         let counter = family.get_metric().iter().find(|metric| metric.get_label()[0].value() == finish).unwrap();
         counter.get_counter().get_value()
     }

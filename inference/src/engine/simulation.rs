@@ -1,0 +1,257 @@
+//! The scheduler over hundreds of thousands of random steps, on a memory that would betray every mistake: what it holds
+//! of a position depends on all tokens before it, and the next token depends on everything that is read through the
+//! block table. So a sequence that ever saw a wrong block generates other tokens than it does alone.
+
+use std::collections::BTreeMap;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use types::TaskClass;
+
+use super::block_manager::CacheSalt;
+use super::config::EngineConfig;
+use super::scheduler::{Chunk, Scheduler, StepPlan};
+use super::sequence::{Sequence, SequenceId};
+use crate::backend::{BLOCK_TOKENS, BlockId};
+use crate::tokenizer::TokenId;
+
+const LIMITS: EngineConfig =
+    EngineConfig { max_num_seqs: 6, max_num_batched_tokens: 48, kv_cache_bytes: 0, max_waiting: 16 };
+const NUM_BLOCKS: usize = 64;
+const VOCAB_SIZE: u64 = 300;
+const STOP: TokenId = TokenId(0);
+/// Steps from arrival to the end at most; a few times what is seen, and far below what a starved sequence reaches.
+const PATIENCE: usize = 12_000;
+
+fn mix(a: u64, b: u64) -> u64 {
+    let mixed = (a.rotate_left(29) ^ b).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    mixed ^ mixed >> 32
+}
+
+/// What is kept of a position: all before it, and its token.
+fn entry(before: u64, token: TokenId) -> u64 {
+    mix(before, u64::from(token.0) + 1)
+}
+
+fn next_token(entries: impl Iterator<Item = u64>) -> TokenId {
+    TokenId((entries.fold(7, mix) >> 7) as u32 % VOCAB_SIZE as u32)
+}
+
+/// What a sequence generates when it has the machine to itself.
+fn alone(prompt: &[TokenId], max_new_tokens: usize) -> Vec<TokenId> {
+    let mut before = 1;
+    let mut entries: Vec<u64> = Vec::new();
+    let mut extend = |token: TokenId, entries: &mut Vec<u64>| {
+        before = entry(before, token);
+        entries.push(before);
+    };
+    prompt.iter().for_each(|token| extend(*token, &mut entries));
+    let mut tokens = Vec::new();
+    while tokens.len() < max_new_tokens {
+        let token = next_token(entries.iter().copied());
+        if token == STOP {
+            break;
+        }
+        tokens.push(token);
+        extend(token, &mut entries);
+    }
+    tokens
+}
+
+/// What the blocks hold.
+struct Memory(Vec<[u64; BLOCK_TOKENS]>);
+
+impl Memory {
+    fn read(&self, table: &[BlockId], position: usize) -> u64 {
+        self.0[table[position / BLOCK_TOKENS].0 as usize][position % BLOCK_TOKENS]
+    }
+
+    /// Writes a chunk's rows; gives the next token.
+    fn compute(&mut self, chunk: &Chunk, tokens: &[TokenId], table: &[BlockId]) -> TokenId {
+        for (position, token) in (chunk.position..).zip(tokens) {
+            let before = if position == 0 { 1 } else { self.read(table, position - 1) };
+            self.0[table[position / BLOCK_TOKENS].0 as usize][position % BLOCK_TOKENS] = entry(before, *token);
+        }
+        next_token((0..chunk.position + tokens.len()).map(|position| self.read(table, position)))
+    }
+}
+
+/// A request that has not ended.
+struct Live {
+    prompt: Vec<TokenId>,
+    max_new_tokens: usize,
+    generated: Vec<TokenId>,
+    arrived_at: usize,
+    deadline: Option<usize>,
+}
+
+/// What came about in a run; each of it has to.
+#[derive(Debug, Default)]
+struct Seen {
+    completed: usize,
+    cancelled: usize,
+    expired: usize,
+    failed: usize,
+    preempted: usize,
+    cached_tokens: usize,
+    longest_wait: usize,
+}
+
+struct World {
+    random: StdRng,
+    scheduler: Scheduler,
+    memory: Memory,
+    live: BTreeMap<SequenceId, Live>,
+    next_number: u64,
+    now: usize,
+    seen: Seen,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        World {
+            random: StdRng::seed_from_u64(seed),
+            scheduler: Scheduler::new(LIMITS, NUM_BLOCKS),
+            memory: Memory(vec![[0; BLOCK_TOKENS]; NUM_BLOCKS]),
+            live: BTreeMap::new(),
+            next_number: 0,
+            now: 0,
+            seen: Seen::default(),
+        }
+    }
+
+    fn one_in(&mut self, count: u32) -> bool {
+        self.random.random_range(0..count) == 0
+    }
+
+    fn step(&mut self) {
+        self.now += 1;
+        if self.scheduler.num_waiting() < LIMITS.max_waiting && self.one_in(24) {
+            self.arrive();
+        }
+        if self.one_in(500) {
+            self.end_any(|seen| &mut seen.cancelled);
+        }
+        let is_late = |live: &Live| live.deadline.is_some_and(|deadline| deadline <= self.now);
+        let late: Vec<SequenceId> = self.live.iter().filter(|(_, live)| is_late(live)).map(|(id, _)| *id).collect();
+        for id in late {
+            self.end(id, |seen| &mut seen.expired);
+        }
+        let mut plan = StepPlan::default();
+        self.scheduler.plan(&mut plan);
+        self.check(&plan);
+        self.seen.preempted += plan.num_preempted;
+        self.seen.cached_tokens += plan.admitted.iter().map(|(_, cached)| cached).sum::<usize>();
+        if self.one_in(2000) {
+            // The pass fails: what it was to write is garbage, and its sequences end.
+            for chunk in &plan.chunks {
+                let (_, table) = self.scheduler.rows(chunk);
+                table[chunk.position / BLOCK_TOKENS..].iter().for_each(|block| self.memory.0[block.0 as usize].fill(3));
+            }
+            plan.chunks.iter().for_each(|chunk| self.end(chunk.id, |seen| &mut seen.failed));
+        } else {
+            self.run(&plan);
+        }
+        self.scheduler.check_integrity();
+    }
+
+    /// Prompts of different lengths, with some that begin alike; all classes; two tenants.
+    fn arrive(&mut self) {
+        let kind = self.random.random_range(0..3);
+        let shared = self.random.random_range(0..100);
+        let own = self.random.random_range(1..150);
+        let mut prompt: Vec<TokenId> = (0..shared).map(|index| TokenId(kind * 100 + index)).collect();
+        prompt.extend((0..own).map(|_| TokenId(self.random.random_range(0..VOCAB_SIZE as u32))));
+        let max_new_tokens = if self.one_in(3) { 700 } else { self.random.random_range(1..60) };
+        let deadline = self.one_in(30).then(|| self.now + self.random.random_range(0..800));
+        let class = TaskClass::ALL[self.random.random_range(0..3)];
+        let salt = CacheSalt(self.random.random_range(0..2));
+        let id = SequenceId { class, number: self.next_number };
+        self.next_number += 1;
+        self.scheduler.submit(Sequence::new(id, prompt.clone(), max_new_tokens, salt));
+        self.live.insert(id, Live { prompt, max_new_tokens, generated: vec![], arrived_at: self.now, deadline });
+    }
+
+    fn run(&mut self, plan: &StepPlan) {
+        // All is written before anything ends, as in a real pass.
+        let mut sampled = Vec::new();
+        for chunk in &plan.chunks {
+            let (tokens, table) = self.scheduler.rows(chunk);
+            sampled.push(self.memory.compute(chunk, tokens, table));
+        }
+        for (chunk, token) in plan.chunks.iter().zip(sampled) {
+            self.scheduler.computed(chunk);
+            if !chunk.samples {
+                continue;
+            }
+            let is_over = token == STOP || {
+                self.live.get_mut(&chunk.id).expect("who runs lives").generated.push(token);
+                !self.scheduler.append(chunk.id, token)
+            };
+            if is_over {
+                let live = &self.live[&chunk.id];
+                assert_eq!(live.generated, alone(&live.prompt, live.max_new_tokens), "{:?}", chunk.id);
+                self.end(chunk.id, |seen| &mut seen.completed);
+            }
+        }
+    }
+
+    fn end_any(&mut self, count: impl Fn(&mut Seen) -> &mut usize) {
+        let index = self.random.random_range(0..self.live.len().max(1));
+        if let Some(id) = self.live.keys().nth(index).copied() {
+            self.end(id, count);
+        }
+    }
+
+    fn end(&mut self, id: SequenceId, count: impl Fn(&mut Seen) -> &mut usize) {
+        let live = self.live.remove(&id).expect("a request ends once");
+        *count(&mut self.seen) += 1;
+        self.seen.longest_wait = self.seen.longest_wait.max(self.now - live.arrived_at);
+        self.scheduler.remove(id);
+    }
+
+    /// Budgets hold, whoever is there moves, and nobody writes where another reads.
+    fn check(&self, plan: &StepPlan) {
+        assert!(plan.num_rows() <= LIMITS.max_num_batched_tokens);
+        assert_eq!(plan.chunks.is_empty(), self.live.is_empty(), "somebody moves");
+        assert_eq!(self.scheduler.num_running() + self.scheduler.num_waiting(), self.live.len());
+        let mut num_readers = [0; NUM_BLOCKS];
+        for chunk in &plan.chunks {
+            let (tokens, table) = self.scheduler.rows(chunk);
+            assert_eq!(tokens.len(), chunk.num_rows);
+            table.iter().for_each(|block| num_readers[block.0 as usize] += 1);
+        }
+        for chunk in &plan.chunks {
+            let written = &self.scheduler.rows(chunk).1[chunk.position / BLOCK_TOKENS..];
+            assert!(written.iter().all(|block| num_readers[block.0 as usize] == 1), "a block is written by one alone");
+        }
+    }
+}
+
+#[track_caller]
+fn check(seed: u64) {
+    let mut world = World::new(seed);
+    for _ in 0..100_000 {
+        world.step();
+    }
+    while !world.live.is_empty() {
+        world.end_any(|seen| &mut seen.cancelled);
+    }
+    world.scheduler.check_integrity();
+    assert_eq!(world.scheduler.blocks.num_referenced(), 0);
+    let Seen { completed, cancelled, expired, failed, preempted, cached_tokens, longest_wait } = world.seen;
+    assert!(completed > 1000 && cancelled > 50 && expired > 20 && failed > 20, "{:?}", world.seen);
+    assert!(preempted > 50 && cached_tokens > 10_000, "{:?}", world.seen);
+    assert!(longest_wait < PATIENCE, "{:?}", world.seen);
+    println!("{:?}", world.seen);
+}
+
+#[test]
+fn every_sequence_generates_what_it_does_alone() {
+    check(1);
+}
+
+#[test]
+fn and_with_other_numbers() {
+    check(2);
+}
