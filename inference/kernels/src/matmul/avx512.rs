@@ -8,15 +8,14 @@ use std::arch::x86_64::*;
 use gguf::Format;
 
 use super::activations::{Block32, Block256, Kind};
-use super::kernels::{Kernel, Pass, ROWS, Sums};
-use super::layout::{self, PART, Scales, Shape, TILE_ROWS};
+use super::kernels::{Kernel, Pass, ROWS, Sums, prefetch};
+use super::layout::{Integers, PART, Q4_0, Q4K, Q5K, Q6K, Q8_0, Scales, TILE_ROWS};
 
 /// The kernels of a format; the processor must have the level.
 pub(super) fn kernels(format: Format) -> [Kernel; ROWS] {
     macro_rules! for_rows {
-        ($kernel:ident, $type:ty) => {
-            [$kernel::<$type, 1>, $kernel::<$type, 2>, $kernel::<$type, 3>, $kernel::<$type, 4>, $kernel::<$type, 5>, $kernel::<$type, 6>]
-        };
+        ($kernel:ident, $type:ty) => { for_rows!($kernel, $type, 1 2 3 4 5 6) };
+        ($kernel:ident, $type:ty, $($rows:literal)*) => { [$($kernel::<$type, $rows>),*] };
     }
     match format {
         Format::F32 => for_rows!(floats, f32),
@@ -29,21 +28,6 @@ pub(super) fn kernels(format: Format) -> [Kernel; ROWS] {
         Format::Q6K => for_rows!(groups, Q6K),
     }
 }
-
-/// A shape as a type, so that every format has its own code.
-trait Integers {
-    const SHAPE: Shape;
-}
-
-macro_rules! integers {
-    ($($name:ident)*) => { $(
-        struct $name;
-        impl Integers for $name {
-            const SHAPE: Shape = layout::$name;
-        }
-    )* };
-}
-integers!(Q4_0 Q8_0 Q4K Q5K Q6K);
 
 /// Both halves of a tile.
 type Both = [__m512; 2];
@@ -322,15 +306,5 @@ fn store_sums<const M: usize>(sums: &mut [Sums], values: [Both; M]) {
             _mm512_store_ps(sums, values[0]);
             _mm512_store_ps(sums.add(16), values[1]);
         }
-    }
-}
-
-/// Asks for the `index`th of `count` shares of the lines.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn prefetch((address, lines): (*const u8, usize), index: usize, count: usize) {
-    let share = lines.div_ceil(count);
-    for line in index * share..(index + 1) * share {
-        _mm_prefetch::<_MM_HINT_T0>(address.wrapping_add(64 * line).cast());
     }
 }

@@ -5,9 +5,9 @@
 use gguf::Format;
 
 use super::activations::{self, Kind};
-#[cfg(target_arch = "x86_64")]
-use super::avx512;
 use super::layout::TILE_ROWS;
+#[cfg(target_arch = "x86_64")]
+use super::{avx2, avx512};
 use super::{gate, scalar};
 use crate::Level;
 
@@ -47,7 +47,23 @@ pub(super) fn kernels(level: Level, format: Format) -> [Kernel; ROWS] {
     match level {
         #[cfg(target_arch = "x86_64")]
         Level::Avx512Vnni => avx512::kernels(format),
+        #[cfg(target_arch = "x86_64")]
+        Level::AvxVnni => [avx2::kernel_with_vnni(format); ROWS],
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => [avx2::kernel(format); ROWS],
         _ => [scalar::kernel(format); ROWS],
+    }
+}
+
+/// Asks for the `index`th of `count` shares of the lines that a pass is to bring.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+pub(super) fn prefetch((address, lines): (*const u8, usize), index: usize, count: usize) {
+    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    let share = lines.div_ceil(count);
+    for line in index * share..(index + 1) * share {
+        // SAFETY: asking for any address is allowed.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.wrapping_add(64 * line).cast()) };
     }
 }
 

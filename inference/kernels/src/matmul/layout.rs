@@ -44,11 +44,28 @@ pub(super) enum Scales {
     Sixteens,
 }
 
-pub(super) const Q4_0: Shape = Shape { bits: 4, scales: Scales::Parts };
-pub(super) const Q8_0: Shape = Shape { bits: 8, scales: Scales::Parts };
-pub(super) const Q4K: Shape = Shape { bits: 4, scales: Scales::Minima };
-pub(super) const Q5K: Shape = Shape { bits: 5, scales: Scales::Minima };
-pub(super) const Q6K: Shape = Shape { bits: 6, scales: Scales::Sixteens };
+/// A shape as a type, so that every format has its own code.
+pub(super) trait Integers {
+    const SHAPE: Shape;
+}
+
+/// A constant and a type of the same name.
+macro_rules! shapes {
+    ($($name:ident: $bits:literal, $scales:ident;)*) => { $(
+        pub(super) const $name: Shape = Shape { bits: $bits, scales: Scales::$scales };
+        pub(super) enum $name {}
+        impl Integers for $name {
+            const SHAPE: Shape = $name;
+        }
+    )* };
+}
+shapes! {
+    Q4_0: 4, Parts;
+    Q8_0: 8, Parts;
+    Q4K: 4, Minima;
+    Q5K: 5, Minima;
+    Q6K: 6, Sixteens;
+}
 
 /// The shape of an integer format.
 pub(super) const fn shape(format: Format) -> Option<Shape> {
