@@ -1,4 +1,4 @@
-//! A model's file, checked: what it says of itself, and its tensors, which are as that says.
+//! A model's file or folder, checked: what it says of itself, and its tensors, which are as that says.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,23 +7,40 @@ use std::path::{Path, PathBuf};
 use crate::bytes::Bytes;
 use crate::error::{Error, Problem};
 use crate::format::Format;
-use crate::memory;
-use crate::metadata::{Metadata, bad};
-use crate::reader::Reader;
 use crate::shape::{EMBEDDING, OUTPUT, Shape};
-use crate::table::{self, Entry};
+use crate::table::{Entry, byte_len};
 use crate::vocab::RawVocab;
-
-const MAGIC: &[u8] = b"GGUF";
-const MAX_ALIGNMENT: usize = 1 << 16;
+use crate::{folder, gguf_file, memory};
 
 /// An open model. Every tensor that its shape asks for is there, in that shape, inside the file.
 pub struct ModelFile {
     path: PathBuf,
-    bytes: Bytes,
-    shape: Shape,
-    vocab: RawVocab,
-    tensors: BTreeMap<String, Entry>,
+    parts: Parts,
+}
+
+/// What the kinds of files have in common.
+pub(crate) struct Parts {
+    pub(crate) shape: Shape,
+    pub(crate) vocab: RawVocab,
+    pub(crate) files: Vec<Bytes>,
+    pub(crate) tensors: BTreeMap<String, Stored>,
+}
+
+/// A tensor in one of the files, and what becomes of it when it is read.
+pub(crate) struct Stored {
+    pub(crate) file: usize,
+    pub(crate) entry: Entry,
+    /// The format that it is read in.
+    pub(crate) read_as: Format,
+    pub(crate) rows: RowOrder,
+}
+
+/// How a matrix's rows lie in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RowOrder {
+    AsRead,
+    /// Heads of so many rows, turned in pairs `(i, i + half)`; read, the pairs are `(2i, 2i + 1)`.
+    HalfSplit(usize),
 }
 
 /// A matrix, row by row.
@@ -39,35 +56,47 @@ pub struct Matrix<'a> {
 }
 
 impl ModelFile {
-    /// Maps a GGUF file of llama architecture (Mistral, Llama 2) and checks all that it says.
+    /// Maps a model of llama architecture (Mistral, Llama 2) and checks all that it says: a GGUF file, or a folder as
+    /// [`ModelFile::open_folder`] takes it, in Q8_0.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        Bytes::map(path).and_then(|bytes| Self::read(path, bytes)).map_err(|problem| problem.of(path))
+        if path.is_dir() {
+            return Self::open_folder(path, Format::Q8_0);
+        }
+        let parts = Bytes::map(path).and_then(gguf_file::read).map_err(|problem| problem.of(path))?;
+        Ok(ModelFile { path: path.to_owned(), parts })
     }
 
-    /// As `open`, of a file's contents; `path` is what errors call it.
+    /// Maps a folder in Hugging Face's layout: `config.json`, `model.safetensors` (or shards and their
+    /// `model.safetensors.index.json`), and `tokenizer.json` or `tokenizer.model`. Its matrices are read in `format`,
+    /// those that have rows of other than whole blocks in their own.
+    pub fn open_folder(path: impl AsRef<Path>, format: Format) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let parts = folder::read(path, &Bytes::map, format)?;
+        Ok(ModelFile { path: path.to_owned(), parts })
+    }
+
+    /// As `open`, of a GGUF file's contents; `path` is what errors call it.
     pub fn from_bytes(path: impl AsRef<Path>, bytes: Vec<u8>) -> Result<Self, Error> {
         let path = path.as_ref();
-        Self::read(path, Bytes::Owned(bytes)).map_err(|problem| problem.of(path))
+        let parts = gguf_file::read(Bytes::Owned(bytes)).map_err(|problem| problem.of(path))?;
+        Ok(ModelFile { path: path.to_owned(), parts })
     }
 
-    fn read(path: &Path, bytes: Bytes) -> Result<Self, Problem> {
-        let mut reader = Reader::new(&bytes);
-        if !bytes.starts_with(MAGIC) {
-            return Err(Problem::NotGguf);
-        }
-        reader.take(MAGIC.len() as u64, "its first bytes")?;
-        match reader.u32("its version")? {
-            2 | 3 => {}
-            version => return Err(Problem::Version(version)),
-        }
-        let num_tensors = table::count_tensors(&mut reader)?;
-        let num_keys = Metadata::count_keys(&mut reader)?;
-        let metadata = Metadata::read(&mut reader, num_keys)?;
-        let tensors = table::read(&mut reader, num_tensors, alignment(&metadata)?, bytes.len())?;
-        let (shape, vocab) = (Shape::read(&metadata)?, RawVocab::read(&metadata)?);
-        check_tensors(&shape, &tensors)?;
-        Ok(ModelFile { path: path.to_owned(), bytes, shape, vocab, tensors })
+    /// As `open_folder`, of the contents of its files by their names.
+    pub fn from_folder_bytes(
+        path: impl AsRef<Path>,
+        files: &BTreeMap<&str, Vec<u8>>,
+        format: Format,
+    ) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let read = |path: &Path| {
+            let contents = path.file_name().and_then(|name| files.get(name.to_str()?));
+            let contents = contents.ok_or_else(|| Problem::Unreadable(std::io::ErrorKind::NotFound.into()))?;
+            Ok(Bytes::Owned(contents.clone()))
+        };
+        let parts = folder::read(path, &read, format)?;
+        Ok(ModelFile { path: path.to_owned(), parts })
     }
 
     /// Where it lies.
@@ -77,22 +106,22 @@ impl ModelFile {
 
     /// Its dimensions.
     pub fn shape(&self) -> &Shape {
-        &self.shape
+        &self.parts.shape
     }
 
     /// Its tokens.
     pub fn vocab(&self) -> &RawVocab {
-        &self.vocab
+        &self.parts.vocab
     }
 
     /// Whether the output's matrix is the embedding's.
     pub fn is_tied(&self) -> bool {
-        !self.tensors.contains_key(OUTPUT)
+        !self.parts.tensors.contains_key(OUTPUT)
     }
 
-    /// Bytes of all tensors.
+    /// Bytes of all tensors, as they are read.
     pub fn tensor_bytes(&self) -> u64 {
-        self.tensors.values().map(|entry| entry.range.len() as u64).sum()
+        self.parts.tensors.values().map(|stored| stored.byte_len() as u64).sum()
     }
 
     /// Whether the tensors and `besides` bytes more fit into the memory that the system can still give.
@@ -102,54 +131,93 @@ impl ModelFile {
 
     /// A matrix by its name in [`Shape::tensors`].
     pub fn matrix(&self, name: &str) -> Result<Matrix<'_>, Error> {
-        let entry = self.entry(name)?;
-        let (columns, rows) = entry.dims.split_last().map_or((0, 0), |(last, rest)| (*last, rest.iter().product()));
-        let bytes = Cow::Borrowed(&self.bytes[entry.range.clone()]);
-        Ok(Matrix { format: entry.format, rows, columns, bytes })
+        let stored = self.stored(name)?;
+        let (rows, columns) = stored.rows_and_columns();
+        let bytes = self.bytes(stored);
+        let bytes = if stored.read_as == stored.entry.format && stored.rows == RowOrder::AsRead {
+            Cow::Borrowed(bytes)
+        } else {
+            Cow::Owned(stored.converted(bytes))
+        };
+        Ok(Matrix { format: stored.read_as, rows, columns, bytes })
     }
 
     /// A vector by its name in [`Shape::tensors`].
     pub fn vector(&self, name: &str) -> Result<Vec<f32>, Error> {
-        let entry = self.entry(name)?;
-        let mut values = vec![0.0; entry.dims.iter().product()];
-        entry.format.dequantize(&self.bytes[entry.range.clone()], &mut values);
+        let stored = self.stored(name)?;
+        let mut values = vec![0.0; stored.entry.dims.iter().product()];
+        stored.entry.format.dequantize(self.bytes(stored), &mut values);
         Ok(values)
     }
 
     /// Gives a tensor's memory back to the system once its contents are held elsewhere. It can still be read.
     pub fn release(&self, name: &str) {
-        if let Some(entry) = self.tensors.get(name) {
-            self.bytes.release(entry.range.clone());
+        if let Some(stored) = self.parts.tensors.get(name) {
+            self.parts.files[stored.file].release(stored.entry.range.clone());
         }
     }
 
-    fn entry(&self, name: &str) -> Result<&Entry, Error> {
-        self.tensors.get(name).ok_or_else(|| Problem::MissingTensor(name.to_owned()).of(&self.path))
+    fn bytes(&self, stored: &Stored) -> &[u8] {
+        &self.parts.files[stored.file][stored.entry.range.clone()]
+    }
+
+    fn stored(&self, name: &str) -> Result<&Stored, Error> {
+        self.parts.tensors.get(name).ok_or_else(|| Problem::MissingTensor(name.to_owned()).of(&self.path))
     }
 }
 
-fn alignment(metadata: &Metadata) -> Result<usize, Problem> {
-    let key = "general.alignment";
-    let Some(value) = metadata.get(key) else { return Ok(32) };
-    let alignment = value.integer().and_then(|alignment| usize::try_from(alignment).ok());
-    match alignment {
-        Some(alignment) if alignment.is_power_of_two() && (8..=MAX_ALIGNMENT).contains(&alignment) => Ok(alignment),
-        _ => Err(Problem::Damaged(format!("{key} is not a power of two from 8 to {MAX_ALIGNMENT}"))),
+impl Stored {
+    pub(crate) fn as_it_is(file: usize, entry: Entry) -> Self {
+        Stored { file, read_as: entry.format, entry, rows: RowOrder::AsRead }
+    }
+
+    fn rows_and_columns(&self) -> (usize, usize) {
+        self.entry.dims.split_last().map_or((0, 0), |(columns, rows)| (rows.iter().product(), *columns))
+    }
+
+    /// Bytes in the format that it is read in. It has whole blocks, so the length in the file stands for no case.
+    fn byte_len(&self) -> usize {
+        byte_len(&self.entry.dims, self.read_as).unwrap_or(self.entry.range.len())
+    }
+
+    /// In the order and format that it is read in, row by row.
+    fn converted(&self, bytes: &[u8]) -> Vec<u8> {
+        let (rows, columns) = self.rows_and_columns();
+        let from_row_bytes = bytes.len() / rows;
+        let mut converted = vec![0; self.byte_len()];
+        let to_row_bytes = converted.len() / rows;
+        let mut values = vec![0.0; columns];
+        for (row, out) in converted.chunks_exact_mut(to_row_bytes).enumerate() {
+            let row = &bytes[self.rows.source(row) * from_row_bytes..][..from_row_bytes];
+            self.entry.format.dequantize(row, &mut values);
+            self.read_as.quantize(&values, out);
+        }
+        converted
+    }
+}
+
+impl RowOrder {
+    /// Which row of the file is the matrix's row of that number.
+    fn source(self, row: usize) -> usize {
+        match self {
+            RowOrder::AsRead => row,
+            RowOrder::HalfSplit(head_dim) => {
+                let (head, place) = (row / head_dim, row % head_dim);
+                head * head_dim + place % 2 * (head_dim / 2) + place / 2
+            }
+        }
     }
 }
 
 /// All that the shape asks for, and nothing that would have to be computed with besides.
-fn check_tensors(shape: &Shape, tensors: &BTreeMap<String, Entry>) -> Result<(), Problem> {
-    if tensors.contains_key("rope_freqs.weight") {
-        return Err(bad("rope_freqs.weight", "a tensor", "none: scaled positions are not supported"));
-    }
+pub(crate) fn check_tensors(shape: &Shape, tensors: &BTreeMap<String, Stored>) -> Result<(), Problem> {
     let mut known = BTreeSet::new();
     for (name, dims) in shape.tensors() {
-        match tensors.get(&name) {
-            Some(entry) if entry.dims == dims => {}
+        match tensors.get(&name).map(|stored| &stored.entry.dims) {
+            Some(found) if *found == dims => {}
             None if name == OUTPUT => {}
             None => return Err(Problem::MissingTensor(name)),
-            Some(Entry { dims: found, .. }) => {
+            Some(found) => {
                 return Err(match found.as_slice() {
                     [rows, columns] if name == EMBEDDING && *columns == shape.hidden => {
                         Problem::VocabSize { tokens: shape.vocab_size, rows: *rows }
@@ -163,5 +231,16 @@ fn check_tensors(shape: &Shape, tensors: &BTreeMap<String, Entry>) -> Result<(),
     match tensors.keys().find(|name| !known.contains(*name)) {
         Some(name) => Err(Problem::ExtraTensor(name.clone())),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RowOrder;
+
+    #[test]
+    fn halves_of_a_head_are_read_in_turn() {
+        let sources = (0..8).map(|row| RowOrder::HalfSplit(4).source(row));
+        assert_eq!(sources.collect::<Vec<_>>(), [0, 2, 1, 3, 4, 6, 5, 7]);
     }
 }

@@ -4,16 +4,22 @@
 
 mod blocks;
 mod bytes;
+mod config;
 mod error;
 mod file;
+mod folder;
 mod format;
+mod gguf_file;
 mod memory;
 mod metadata;
 mod quantize;
 mod reader;
+mod safetensors;
+mod sentencepiece;
 mod shape;
 pub mod synth;
 mod table;
+mod tokenizer_json;
 mod value;
 mod vocab;
 mod write;

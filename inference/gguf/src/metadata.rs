@@ -11,7 +11,7 @@ const MIN_KEY_BYTES: usize = 8 + 4 + 1;
 
 /// Keys of one file.
 #[derive(Debug, Default)]
-pub(crate) struct Metadata(BTreeMap<String, Value>);
+pub(crate) struct Metadata(pub(crate) BTreeMap<String, Value>);
 
 impl Metadata {
     pub(crate) fn read(reader: &mut Reader<'_>, count: usize) -> Result<Self, Problem> {
@@ -63,7 +63,10 @@ impl Metadata {
         let float = match value {
             Value::F32(float) => *float,
             Value::F64(float) => *float as f32,
-            other => return Err(bad(key, other.kind_name(), "a positive number")),
+            other => match other.integer() {
+                Some(number) => number as f32,
+                None => return Err(bad(key, other.kind_name(), "a positive number")),
+            },
         };
         if float.is_finite() && float > 0.0 { Ok(float) } else { Err(bad(key, float, "a positive number")) }
     }

@@ -35,48 +35,90 @@ pub struct Shape {
     pub rms_epsilon: f32,
 }
 
+/// The names under which a kind of file keeps the dimensions.
+pub(crate) struct Keys {
+    pub(crate) layers: &'static str,
+    pub(crate) hidden: &'static str,
+    pub(crate) feed_forward: &'static str,
+    pub(crate) heads: &'static str,
+    pub(crate) kv_heads: &'static str,
+    pub(crate) key_len: &'static str,
+    pub(crate) context_len: &'static str,
+    pub(crate) sliding_window: &'static str,
+    pub(crate) rope_base: &'static str,
+    pub(crate) rms_epsilon: &'static str,
+}
+
+const GGUF: Keys = Keys {
+    layers: "llama.block_count",
+    hidden: "llama.embedding_length",
+    feed_forward: "llama.feed_forward_length",
+    heads: "llama.attention.head_count",
+    kv_heads: "llama.attention.head_count_kv",
+    key_len: "llama.attention.key_length",
+    context_len: "llama.context_length",
+    sliding_window: "llama.attention.sliding_window",
+    rope_base: "llama.rope.freq_base",
+    rms_epsilon: "llama.attention.layer_norm_rms_epsilon",
+};
+
+/// No head is wider.
+const MAX_HEAD_DIM: usize = 1 << 10;
+
 impl Shape {
-    pub(crate) fn read(metadata: &Metadata) -> Result<Self, Problem> {
+    pub(crate) fn of_gguf(metadata: &Metadata, vocab_size: usize) -> Result<Self, Problem> {
         let architecture = metadata.text("general.architecture")?;
         if architecture != "llama" {
             return Err(bad("general.architecture", format!("{architecture:?}"), "\"llama\""));
         }
         refuse_variants(metadata)?;
-        let hidden = metadata.count("llama.embedding_length", 1 << 16)?;
-        let heads = metadata.count("llama.attention.head_count", 1 << 10)?;
-        let key_len = metadata.optional_count("llama.attention.key_length", 1 << 10)?;
-        let shape = Shape {
-            name: metadata.text("general.name").unwrap_or("unnamed").to_owned(),
-            layers: metadata.count("llama.block_count", 1 << 10)?,
-            hidden,
-            feed_forward: metadata.count("llama.feed_forward_length", 1 << 20)?,
-            heads,
-            kv_heads: metadata.optional_count("llama.attention.head_count_kv", heads)?.unwrap_or(heads),
-            head_dim: key_len.unwrap_or(hidden / heads),
-            vocab_size: metadata.list("tokenizer.ggml.tokens", Some)?.len(),
-            context_len: metadata.count("llama.context_length", 1 << 24)?,
-            sliding_window: metadata.optional_count("llama.attention.sliding_window", usize::MAX)?,
-            rope_base: match metadata.get("llama.rope.freq_base") {
-                Some(_) => metadata.float("llama.rope.freq_base")?,
-                None => 10_000.0,
-            },
-            rms_epsilon: metadata.float("llama.attention.layer_norm_rms_epsilon")?,
-        };
-        if key_len.is_none() && !hidden.is_multiple_of(heads) {
-            return Err(bad("llama.attention.head_count", heads, "a divisor of llama.embedding_length"));
+        let name = metadata.text("general.name").unwrap_or("unnamed").to_owned();
+        let shape = Shape::read(metadata, &GGUF, name, vocab_size)?;
+        let key = "llama.rope.dimension_count";
+        let rotated = metadata.optional_count(key, MAX_HEAD_DIM)?.unwrap_or(shape.head_dim);
+        if rotated != shape.head_dim {
+            return Err(bad(key, rotated, "the head's whole, even dimension"));
         }
-        if !heads.is_multiple_of(shape.kv_heads) {
-            return Err(bad("llama.attention.head_count_kv", shape.kv_heads, "a divisor of the head count"));
-        }
-        let rotated = metadata.optional_count("llama.rope.dimension_count", 1 << 10)?.unwrap_or(shape.head_dim);
-        if rotated != shape.head_dim || !shape.head_dim.is_multiple_of(2) {
-            return Err(bad("llama.rope.dimension_count", rotated, "the head's whole, even dimension"));
-        }
-        let value_len = metadata.optional_count("llama.attention.value_length", 1 << 10)?.unwrap_or(shape.head_dim);
+        let key = "llama.attention.value_length";
+        let value_len = metadata.optional_count(key, MAX_HEAD_DIM)?.unwrap_or(shape.head_dim);
         if value_len != shape.head_dim {
-            return Err(bad("llama.attention.value_length", value_len, "the length of a key"));
+            return Err(bad(key, value_len, "the length of a key"));
         }
         Ok(shape)
+    }
+
+    pub(crate) fn read(metadata: &Metadata, keys: &Keys, name: String, vocab_size: usize) -> Result<Self, Problem> {
+        let hidden = metadata.count(keys.hidden, 1 << 16)?;
+        let heads = metadata.count(keys.heads, 1 << 10)?;
+        let key_len = metadata.optional_count(keys.key_len, MAX_HEAD_DIM)?;
+        if key_len.is_none() && !hidden.is_multiple_of(heads) {
+            return Err(bad(keys.heads, heads, "a divisor of the hidden size"));
+        }
+        let head_dim = key_len.unwrap_or(hidden / heads);
+        if !head_dim.is_multiple_of(2) {
+            return Err(bad(keys.heads, heads, "heads of an even dimension"));
+        }
+        let kv_heads = metadata.optional_count(keys.kv_heads, heads)?.unwrap_or(heads);
+        if !heads.is_multiple_of(kv_heads) {
+            return Err(bad(keys.kv_heads, kv_heads, "a divisor of the head count"));
+        }
+        Ok(Shape {
+            name,
+            layers: metadata.count(keys.layers, 1 << 10)?,
+            hidden,
+            feed_forward: metadata.count(keys.feed_forward, 1 << 20)?,
+            heads,
+            kv_heads,
+            head_dim,
+            vocab_size,
+            context_len: metadata.count(keys.context_len, 1 << 24)?,
+            sliding_window: metadata.optional_count(keys.sliding_window, usize::MAX)?,
+            rope_base: match metadata.get(keys.rope_base) {
+                Some(_) => metadata.float(keys.rope_base)?,
+                None => 10_000.0,
+            },
+            rms_epsilon: metadata.float(keys.rms_epsilon)?,
+        })
     }
 
     /// The keys that say all this, as they stand in a file.

@@ -23,6 +23,14 @@ pub struct RawVocab {
     pub add_space_prefix: bool,
 }
 
+/// Values of `token_types`.
+pub(crate) const NORMAL: i32 = 1;
+pub(crate) const UNKNOWN: i32 = 2;
+pub(crate) const CONTROL: i32 = 3;
+pub(crate) const USER_DEFINED: i32 = 4;
+pub(crate) const UNUSED: i32 = 5;
+pub(crate) const BYTE: i32 = 6;
+
 impl RawVocab {
     pub(crate) fn read(metadata: &Metadata) -> Result<Self, Problem> {
         Ok(RawVocab {

@@ -1,6 +1,6 @@
 //! A vocabulary without training: control tokens, all bytes, characters, and short strings of letters.
 
-use crate::vocab::RawVocab;
+use crate::vocab::{BYTE, CONTROL, NORMAL, RawVocab, UNKNOWN};
 
 /// Mistral v3's.
 const CONTROLS: [&str; 10] = [
@@ -19,10 +19,11 @@ const SPACE: char = '\u{2581}';
 
 /// Shorter pieces come first, so that each can be merged from those before it.
 pub(super) fn vocab(size: usize) -> RawVocab {
-    let controls = CONTROLS.iter().zip([2].into_iter().chain([3; 9])).map(|(name, kind)| ((*name).to_owned(), kind));
-    let bytes = (0..=255_u8).map(|byte| (format!("<0x{byte:02X}>"), 6));
-    let characters = std::iter::once(SPACE).chain('!'..='~').map(|character| (character.to_string(), 1));
-    let words = (1..).flat_map(words).map(|word| (word, 1));
+    let controls =
+        CONTROLS.iter().zip([UNKNOWN].into_iter().chain([CONTROL; 9])).map(|(name, kind)| ((*name).to_owned(), kind));
+    let bytes = (0..=255_u8).map(|byte| (format!("<0x{byte:02X}>"), BYTE));
+    let characters = std::iter::once(SPACE).chain('!'..='~').map(|character| (character.to_string(), NORMAL));
+    let words = (1..).flat_map(words).map(|word| (word, NORMAL));
     let (tokens, token_types): (Vec<String>, Vec<i32>) =
         controls.chain(bytes).chain(characters).chain(words).take(size).unzip();
     let first_text = CONTROLS.len() + 256;

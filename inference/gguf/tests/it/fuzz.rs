@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use gguf::ModelFile;
+use gguf::{Format, ModelFile};
 
 use crate::allocations::peak;
-use crate::support::{bytes, check_whole, model};
+use crate::support::{bytes, check_whole, folder, model};
 
 const NUM_FILES: u64 = 60_000;
+const NUM_FOLDERS: u64 = 10_000;
 /// Keys and tokens are held several times while they are read; the rest is for small files.
 const MEMORY_PER_BYTE: usize = 4;
 const MEMORY_AT_LEAST: usize = 1 << 16;
@@ -69,12 +70,49 @@ fn damage(bytes: &mut Vec<u8>, header: usize, numbers: &mut Numbers) {
     }
 }
 
+/// Puts something else in the place of a JSON number.
+fn damage_number(bytes: &mut Vec<u8>, header: usize, numbers: &mut Numbers) {
+    const OTHERS: [&str; 10] =
+        ["0", "1", "3", "-1", "0.5", "4294967296", "9223372036854775807", "18446744073709551615", "null", "[[7]]"];
+    let at = numbers.place(header, bytes.len());
+    let Some(start) = bytes[at..].iter().position(u8::is_ascii_digit).map(|skipped| at + skipped) else { return };
+    let length = bytes[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    bytes.splice(start..start + length, OTHERS[numbers.below(OTHERS.len())].bytes());
+}
+
+/// Opens a damaged model, and gives the name of the problem that it has.
+fn outcome(seed: u64, bound: usize, open: impl FnOnce() -> Result<ModelFile, gguf::Error>) -> String {
+    let (opened, memory) = peak(|| catch_unwind(AssertUnwindSafe(open)));
+    let opened = opened.unwrap_or_else(|_| panic!("model {seed} panics"));
+    assert!(memory <= bound, "model {seed} takes {memory} bytes, more than {bound}");
+    match opened {
+        Ok(file) => {
+            check_whole(&file);
+            "none".to_owned()
+        }
+        Err(error) => {
+            let text = error.to_string();
+            assert!(text.starts_with("damaged") && text.contains(';'), "model {seed}: {text}");
+            let problem = format!("{:?}", error.problem);
+            problem.split(['(', ' ']).next().unwrap_or_default().to_owned()
+        }
+    }
+}
+
+/// The damage is of all kinds: each of these occurs, and so do models that are still whole.
+#[track_caller]
+fn check_kinds(found: &BTreeMap<String, usize>, expected: &[&str]) {
+    for problem in expected {
+        assert!(found.contains_key(*problem), "{problem} is not among {found:?}");
+    }
+}
+
 #[test]
-fn no_damage_is_more_than_an_error() {
+fn no_damage_to_a_file_is_more_than_an_error() {
     let whole = bytes(&model());
     let data: usize = model().tensors().iter().map(|tensor| tensor.byte_len().unwrap()).sum();
     let header = whole.len() - data;
-    let mut problems = BTreeMap::<String, usize>::new();
+    let mut found = BTreeMap::<String, usize>::new();
     for seed in 0..NUM_FILES {
         let mut numbers = Numbers(seed);
         let mut bytes = whole.clone();
@@ -82,37 +120,35 @@ fn no_damage_is_more_than_an_error() {
             damage(&mut bytes, header, &mut numbers);
         }
         let bound = MEMORY_PER_BYTE * bytes.len() + MEMORY_AT_LEAST;
-        let (opened, memory) = peak(|| catch_unwind(AssertUnwindSafe(|| ModelFile::from_bytes("damaged", bytes))));
-        let opened = opened.unwrap_or_else(|_| panic!("file {seed} panics"));
-        assert!(memory <= bound, "file {seed} takes {memory} bytes, more than {bound}");
-        let outcome = match opened {
-            Ok(file) => {
-                check_whole(&file);
-                "none".to_owned()
-            }
-            Err(error) => {
-                let text = error.to_string();
-                assert!(text.starts_with("damaged") && text.contains(';'), "file {seed}: {text}");
-                let kind = format!("{:?}", error.problem);
-                kind.split(['(', ' ']).next().unwrap_or_default().to_owned()
-            }
-        };
-        *problems.entry(outcome).or_default() += 1;
+        *found.entry(outcome(seed, bound, || ModelFile::from_bytes("damaged", bytes))).or_default() += 1;
     }
-    // The damage is of all kinds: each of these occurs, and so do files that are still whole.
-    for problem in [
-        "none",
-        "NotGguf",
-        "Version",
-        "Truncated",
-        "Damaged",
-        "MissingKey",
-        "BadKey",
-        "MissingTensor",
-        "ExtraTensor",
-        "TensorShape",
-        "TensorFormat",
-    ] {
-        assert!(problems.contains_key(problem), "{problem} is not among {problems:?}");
+    let kinds = ["none", "NotGguf", "Version", "Truncated", "Damaged", "MissingKey", "BadKey", "MissingTensor"];
+    check_kinds(&found, &kinds);
+    check_kinds(&found, &["ExtraTensor", "TensorShape", "TensorFormat"]);
+}
+
+#[test]
+fn no_damage_to_a_folder_is_more_than_an_error() {
+    let whole = folder(&model());
+    let mut found = BTreeMap::<String, usize>::new();
+    for seed in 0..NUM_FOLDERS {
+        let mut numbers = Numbers(seed);
+        let mut files = whole.clone();
+        let (_, bytes) = files.iter_mut().nth(numbers.below(whole.len())).unwrap();
+        // All of a JSON file is header; a safetensors file has one of a few kilobytes.
+        let header = bytes.len().min(2000);
+        for _ in 0..=numbers.below(3) {
+            match numbers.below(3) {
+                0 => damage(bytes, header, &mut numbers),
+                _ => damage_number(bytes, header, &mut numbers),
+            }
+        }
+        let size: usize = files.values().map(Vec::len).sum();
+        let bound = MEMORY_PER_BYTE * size + MEMORY_AT_LEAST;
+        let open = || ModelFile::from_folder_bytes("damaged", &files, Format::Q8_0);
+        *found.entry(outcome(seed, bound, open)).or_default() += 1;
     }
+    let kinds = ["none", "Truncated", "Damaged", "MissingKey", "BadKey", "MissingTensor", "ExtraTensor"];
+    check_kinds(&found, &kinds);
+    check_kinds(&found, &["TensorShape", "VocabSize"]);
 }

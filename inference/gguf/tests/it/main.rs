@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod allocations;
+mod folder;
 mod fuzz;
 mod refusals;
 mod support;

@@ -173,7 +173,7 @@ fn heads_that_have_no_width() {
     };
     check(
         file(128),
-        ": llama.attention.head_count is 128, expected a divisor of llama.embedding_length; \
+        ": llama.attention.head_count is 128, expected a divisor of the hidden size; \
          use a plain Mistral or Llama model",
     );
 }
