@@ -22,5 +22,6 @@ pub use engine::{
     Generation, InvalidParams, Logprobs, Refused, SamplingOptions, SamplingParams, Usage,
 };
 pub use grammar::{Grammar, GrammarError, ToolChoice};
-pub use model::{LoadError, Model, ModelInfo};
+pub use kernels::kv::KvKind;
+pub use model::{BackendChoice, LoadError, LoadOptions, Model, ModelInfo};
 pub use tokenizer::{TokenId, Tokenizer};

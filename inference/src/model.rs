@@ -1,11 +1,13 @@
 //! A model file, loaded and ready to run.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gguf::{ModelFile, Problem};
+use kernels::kv::KvKind;
 
-use crate::backend::{Backend, CandleBackend, CandleModel};
+use crate::backend::{Backend, CandleBackend, CandleModel, PackError, PackedBackend};
 use crate::chat::Renderer;
 use crate::grammar::GrammarCompiler;
 use crate::tokenizer::{Tokenizer, TokenizerError, Vocab};
@@ -16,7 +18,32 @@ pub struct Model {
     pub(crate) tokenizer: Arc<Tokenizer>,
     pub(crate) renderer: Renderer,
     pub(crate) grammars: GrammarCompiler,
-    pub(crate) backend: CandleBackend,
+    pub(crate) backend: Box<dyn Backend>,
+}
+
+/// How a model is to be loaded.
+#[derive(Default)]
+pub struct LoadOptions<'a> {
+    /// What computes.
+    pub backend: BackendChoice,
+    /// Threads of the packed backend; all cores that the process may use if absent.
+    pub threads: Option<NonZeroUsize>,
+    /// How the packed backend keeps keys and values.
+    pub kv: KvKind,
+    /// Hears how many of the file's bytes are in their place, and how many there are.
+    pub progress: Option<&'a dyn Fn(u64, u64)>,
+}
+
+/// Which backend computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BackendChoice {
+    /// The packed one where it runs, candle elsewhere.
+    #[default]
+    Auto,
+    /// Our own kernels, for x86-64.
+    Packed,
+    /// Candle, on any processor that it supports.
+    Candle,
 }
 
 /// What a model is.
@@ -48,6 +75,22 @@ pub enum LoadError {
         /// Why.
         source: TokenizerError,
     },
+    /// Packing it for the kernels.
+    #[error("{}: the model cannot be packed", path.display())]
+    Pack {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: PackError,
+    },
+    /// A model that the packed backend does not compute, or a processor that it does not run on.
+    #[error("{}: the packed backend needs x86-64 and heads of a multiple of 16, here {head_dim}; choose candle", path.display())]
+    NotPackable {
+        /// The file.
+        path: PathBuf,
+        /// Width of the model's heads.
+        head_dim: usize,
+    },
     /// A vocabulary without the tokens of the prompt format.
     #[error("{}: the vocabulary has no control token {token}; use a Mistral v3 instruct model", path.display())]
     NoControlToken {
@@ -61,6 +104,11 @@ pub enum LoadError {
 impl Model {
     /// Reads and checks a GGUF file of llama architecture (Mistral, Llama 2) with Mistral v3 control tokens.
     pub fn load(path: impl AsRef<Path>) -> Result<Model, LoadError> {
+        Model::load_with(path, LoadOptions::default())
+    }
+
+    /// As `load`, with a say in what computes and how.
+    pub fn load_with(path: impl AsRef<Path>, options: LoadOptions<'_>) -> Result<Model, LoadError> {
         let file = ModelFile::open(path)?;
         file.check_memory(0)?;
         let path = file.path();
@@ -71,7 +119,7 @@ impl Model {
             Renderer::new(&tokenizer).map_err(|token| LoadError::NoControlToken { path: path.to_owned(), token })?;
         let grammars = GrammarCompiler::new(&tokenizer, renderer.tool_calls)
             .map_err(|reason| Problem::Damaged(reason).of(path))?;
-        let backend = CandleBackend::new(CandleModel::load(&file)?);
+        let backend = backend(&file, &options)?;
         let info = ModelInfo {
             name: file.shape().name.clone(),
             context_len: backend.context_len(),
@@ -93,7 +141,27 @@ impl Model {
     }
 
     /// The part that computes, for an engine without the chat on top.
-    pub fn into_backend(self) -> CandleBackend {
+    pub fn into_backend(self) -> Box<dyn Backend> {
         self.backend
     }
+}
+
+fn backend(file: &ModelFile, options: &LoadOptions<'_>) -> Result<Box<dyn Backend>, LoadError> {
+    let packed = match options.backend {
+        BackendChoice::Auto => PackedBackend::runs(file),
+        BackendChoice::Packed if !PackedBackend::runs(file) => {
+            let (path, head_dim) = (file.path().to_owned(), file.shape().head_dim);
+            return Err(LoadError::NotPackable { path, head_dim });
+        }
+        BackendChoice::Packed => true,
+        BackendChoice::Candle => false,
+    };
+    if !packed {
+        return Ok(Box::new(CandleBackend::new(CandleModel::load(file)?)));
+    }
+    let threads = options.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let total = file.tensor_bytes();
+    let progress = |bytes| options.progress.map_or((), |progress| progress(bytes, total));
+    let packed = PackedBackend::load(file, threads, options.kv, &progress);
+    Ok(Box::new(packed.map_err(|source| LoadError::Pack { path: file.path().to_owned(), source })?))
 }

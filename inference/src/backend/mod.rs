@@ -2,9 +2,11 @@
 //! in blocks of a fixed number of tokens; the engine says which block holds what, the backend only reads and writes them.
 
 mod candle;
+mod packed;
 
 pub use candle::CandleBackend;
 pub(crate) use candle::CandleModel;
+pub use packed::{PackError, PackedBackend};
 
 use crate::tokenizer::TokenId;
 
@@ -55,6 +57,31 @@ impl ModelInput {
         self.spans.push(Span { position, num_rows: token_ids.len(), first_block, num_blocks, logits });
         self.token_ids.extend_from_slice(token_ids);
         self.block_ids.extend_from_slice(table);
+    }
+
+    /// The places of the rows whose logits are wanted.
+    pub(crate) fn rows_with_logits(&self) -> Vec<usize> {
+        let mut end = 0;
+        let mut wanted = Vec::new();
+        for span in &self.spans {
+            end += span.num_rows;
+            if span.logits {
+                wanted.push(end - 1);
+            }
+        }
+        wanted
+    }
+
+    /// Whether its tables name blocks that exist and are long enough.
+    pub(crate) fn check(&self, num_blocks: usize) -> Result<(), BackendError> {
+        if let Some(block) = self.block_ids.iter().find(|block| block.0 as usize >= num_blocks) {
+            return Err(BackendError(format!("block {} is not among the {num_blocks} that were allocated", block.0)));
+        }
+        let is_short = |span: &&Span| span.num_blocks * BLOCK_TOKENS < span.position + span.num_rows;
+        match self.spans.iter().find(is_short) {
+            Some(span) => Err(BackendError(format!("a block table is too short: {span:?}"))),
+            None => Ok(()),
+        }
     }
 
     /// A span's block table.

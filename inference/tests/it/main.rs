@@ -5,6 +5,7 @@ mod chat;
 mod chat_model;
 mod engine;
 mod equivalence;
+mod hugging_face;
 mod loading;
 mod metrics;
 mod oracle;

@@ -13,12 +13,14 @@ use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
 use candle_core::{Device, Tensor};
 use candle_transformers::models::quantized_llama::ModelWeights;
 use inference::backend::{Backend, BlockId, Logits, ModelInput};
-use inference::{Model, TokenId};
+use inference::{BackendChoice, LoadOptions, Model, TokenId};
 
 use crate::support::{Numbers, SmallModel, pocket_path};
 
 const EXACT: f32 = 5e-5;
 const ROUNDED: f32 = 0.15;
+/// Keys and values in 16 bits.
+const KV_ROUNDED: f32 = 2e-3;
 const NUM_BLOCKS: usize = 8;
 
 struct Oracle(ModelWeights);
@@ -37,7 +39,7 @@ impl Oracle {
     }
 }
 
-fn logits(backend: &mut impl Backend, tokens: &[TokenId], position: usize) -> Vec<f32> {
+fn logits(backend: &mut dyn Backend, tokens: &[TokenId], position: usize) -> Vec<f32> {
     let table: Vec<BlockId> = (0..NUM_BLOCKS as u32).map(BlockId).collect();
     let (mut input, mut logits) = (ModelInput::default(), Logits::default());
     input.push(position, tokens, &table, true);
@@ -53,17 +55,25 @@ fn largest(logits: &[f32]) -> TokenId {
 /// Prefills prompts of several lengths and goes on with the reference's greedy tokens after each.
 fn check(path: &Path, vocab_size: u64, tolerance: f32) {
     let mut numbers = Numbers(3);
-    let mut backend = Model::load(path).unwrap().into_backend();
-    backend.allocate(NUM_BLOCKS).unwrap();
+    for choice in [BackendChoice::Candle, BackendChoice::Packed] {
+        let options = LoadOptions { backend: choice, ..LoadOptions::default() };
+        let mut backend = Model::load_with(path, options).unwrap().into_backend();
+        backend.allocate(NUM_BLOCKS).unwrap();
+        let tolerance = if choice == BackendChoice::Candle { tolerance } else { tolerance.max(KV_ROUNDED) };
+        check_backend(path, vocab_size, &mut numbers, &mut *backend, tolerance);
+    }
+}
+
+fn check_backend(path: &Path, vocab_size: u64, numbers: &mut Numbers, backend: &mut dyn Backend, tolerance: f32) {
     for length in [1, 17, 100] {
         let mut oracle = Oracle::load(path);
         let mut tokens = numbers.prompt(length, vocab_size);
         let mut position = 0;
         for _ in 0..12 {
             let expected = oracle.logits(&tokens, position);
-            let found = logits(&mut backend, &tokens, position);
+            let found = logits(backend, &tokens, position);
             let place = format!("{} after {position} + {} tokens", path.display(), tokens.len());
-            compare(&expected, &found, if position + tokens.len() == 1 { EXACT } else { tolerance }, &place);
+            compare(&expected, &found, tolerance, &place);
             position += tokens.len();
             tokens = vec![largest(&expected)];
         }

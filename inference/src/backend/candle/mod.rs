@@ -17,7 +17,7 @@ mod weights;
 use candle_core::{Device, Tensor};
 use candle_nn::ops::rms_norm;
 
-use super::{BLOCK_TOKENS, Backend, BackendError, BackendMemory, Logits, ModelInput, Span};
+use super::{Backend, BackendError, BackendMemory, Logits, ModelInput};
 use attention::{Attention, Rope};
 use kv::Kv;
 pub(crate) use weights::CandleModel;
@@ -47,7 +47,7 @@ impl CandleBackend {
             let attention = Attention { shape, angles: &angles, layer: index, input };
             rows = layer.forward(&rows, attention, &mut self.kv)?;
         }
-        let wanted = rows_with_logits(input);
+        let wanted: Vec<u32> = input.rows_with_logits().into_iter().map(|row| row as u32).collect();
         self.workspace_bytes = workspace_bytes(&ids, shape, wanted.len());
         logits.values.clear();
         logits.vocab_size = shape.vocab_size;
@@ -68,7 +68,7 @@ impl Backend for CandleBackend {
     }
 
     fn forward(&mut self, input: &ModelInput, logits: &mut Logits) -> Result<(), BackendError> {
-        check(input, self.kv.num_blocks())?;
+        input.check(self.kv.num_blocks())?;
         self.pass(input, logits).map_err(|error| BackendError(error.to_string()))
     }
 
@@ -87,30 +87,6 @@ impl Backend for CandleBackend {
     fn memory(&self) -> BackendMemory {
         BackendMemory { weights: self.model.weight_bytes, kv: self.kv.bytes(), workspace: self.workspace_bytes }
     }
-}
-
-fn check(input: &ModelInput, num_blocks: usize) -> Result<(), BackendError> {
-    let unknown = input.block_ids.iter().find(|block| block.0 as usize >= num_blocks);
-    if let Some(block) = unknown {
-        return Err(BackendError(format!("block {} is not among the {num_blocks} that were allocated", block.0)));
-    }
-    let is_short = |span: &&Span| span.num_blocks * BLOCK_TOKENS < span.position + span.num_rows;
-    match input.spans.iter().find(is_short) {
-        Some(span) => Err(BackendError(format!("a block table is too short: {span:?}"))),
-        None => Ok(()),
-    }
-}
-
-fn rows_with_logits(input: &ModelInput) -> Vec<u32> {
-    let mut end = 0;
-    let mut wanted = Vec::new();
-    for span in &input.spans {
-        end += span.num_rows as u32;
-        if span.logits {
-            wanted.push(end - 1);
-        }
-    }
-    wanted
 }
 
 /// The largest buffers that live at the same time: a layer's rows in and out, its feed-forward, the logits.
