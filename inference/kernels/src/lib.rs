@@ -5,7 +5,9 @@ mod level;
 pub mod memory;
 pub mod pool;
 pub mod matmul;
+pub mod ops;
+pub mod kv;
 pub mod attention;
 
-pub use level::Level;
+pub use level::{Level, UnknownLevel};
 pub use pool::Pool;
