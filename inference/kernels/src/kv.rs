@@ -189,11 +189,15 @@ fn bounded(number: f32, largest: f32) -> f32 {
 }
 
 fn write_halves<'a>(numbers: &[f32], to: impl IntoIterator<Item = &'a AtomicU16>) {
+    const LARGEST: f32 = f16::MAX.to_f32_const();
     let mut to = to.into_iter();
-    for numbers in numbers.as_chunks::<16>().0 {
-        let mut halves = [f16::ZERO; 16];
-        halves.convert_from_f32_slice(&numbers.map(|number| bounded(number, f16::MAX.to_f32())));
-        for (half, to) in halves.into_iter().zip(to.by_ref()) {
+    for numbers in numbers.chunks(64) {
+        let (mut finite, mut halves) = ([0.0; 64], [f16::ZERO; 64]);
+        for (finite, number) in finite.iter_mut().zip(numbers) {
+            *finite = bounded(*number, LARGEST);
+        }
+        halves.convert_from_f32_slice(&finite);
+        for (half, to) in halves[..numbers.len()].iter().zip(to.by_ref()) {
             to.store(half.to_bits(), Ordering::Relaxed);
         }
     }

@@ -1,13 +1,13 @@
 //! Puts the results of partitions together.
 //!
 //! The result of a query for some positions is a record of vectors: the largest score in every lane, then the sums of
-//! `e^(score - largest)` lane by lane, then the values blended by these weights.
+//! `2^(score - largest)` lane by lane, then the values blended by these weights.
 
 #![allow(unsafe_code)]
 
 use super::plan::Tile;
 use super::{LOWEST, Step, record_len};
-use crate::ops::exp;
+use crate::ops::exp2;
 use crate::ops::simd::{Kernel, Lanes, Simd};
 
 /// Merges what a tile's partitions gave, and writes the rows.
@@ -50,7 +50,7 @@ pub(super) fn merge<S: Simd>(simd: S, step: &Step<'_>, records: &mut [Lanes], ot
     for (record, other) in records.chunks_exact_mut(len).zip(others.chunks_exact(len)) {
         let (old, new) = (simd.load(&record[0].0), simd.load(&other[0].0));
         let largest = simd.max(old, new);
-        let (old, new) = (exp(simd, simd.sub(old, largest)), exp(simd, simd.sub(new, largest)));
+        let (old, new) = (exp2(simd, simd.sub(old, largest)), exp2(simd, simd.sub(new, largest)));
         simd.store(largest, &mut record[0].0);
         for (lanes, other) in record[1..].iter_mut().zip(&other[1..]) {
             let kept = simd.mul(simd.load(&lanes.0), old);

@@ -24,6 +24,8 @@ use tile::{Attend, Scratch};
 /// Positions whose weights are relative to one largest score.
 const PARTITION: usize = 512;
 const BLOCKS_PER_PARTITION: usize = PARTITION / BLOCK;
+/// Vectors from one query's scores to the next one's; an odd number, for rows of a power of two crowd in the cache.
+const SCORES_PER_QUERY: usize = BLOCKS_PER_PARTITION + 1;
 /// Scores are kept within it, so that their differences are numbers.
 const LOWEST: f32 = -1e30;
 
@@ -51,10 +53,6 @@ impl AttentionShape {
         self.window.map_or(0, |window| (position + 1).saturating_sub(window))
     }
 
-    /// Vectors in a head.
-    fn vectors(&self) -> usize {
-        self.head_dim / LANES
-    }
 }
 
 /// A sequence's rows in a step; their keys and values are in the store before they attend.

@@ -4,11 +4,14 @@ use half::f16;
 
 use super::plan::Tile;
 use super::tile::{next_panel, panel_width};
-use super::{BLOCKS_PER_PARTITION, LOWEST, PARTITION, Step, record_len};
+use super::{BLOCKS_PER_PARTITION, LOWEST, PARTITION, SCORES_PER_QUERY, Step, record_len};
 use crate::kv::{BLOCK, Kv};
 use crate::memory::Plain;
-use crate::ops::exp;
-use crate::ops::simd::{LANES, Lanes, Simd};
+use crate::ops::exp2;
+use crate::ops::simd::{LANES, Lanes, Simd, prefetch};
+
+/// Queries whose values are blended side by side.
+const BLENDED: usize = 4;
 
 /// How a key's or value's number is kept.
 pub(super) trait Element: Plain {
@@ -50,6 +53,8 @@ struct Block<'a, T> {
     /// `[BLOCK][head_dim]`
     values: &'a [[T; LANES]],
     scales: Option<[&'a [f32; BLOCK]; 2]>,
+    /// The keys that will be read when these values were.
+    next_keys: &'a [[T; LANES]],
 }
 
 /// Fills `records` with the results for the positions of a partition, a record for each query.
@@ -66,22 +71,37 @@ pub(super) fn attend_partition<S: Simd, T: Element>(
     let seen = step.shape.first_seen(tile.position)..tile.position + tile.num_rows;
     let start = seen.start.max(partition * PARTITION) / BLOCK;
     let end = seen.end.min((partition + 1) * PARTITION).div_ceil(BLOCK);
-    let table = &step.plan.blocks[tile.blocks.clone()][start..end];
-    let mut blocks = [Block::<T> { keys: &[], values: &[], scales: None }; BLOCKS_PER_PARTITION];
-    for (to, block) in blocks.iter_mut().zip(table) {
-        let (keys, values) = step.kv.part::<T>(step.layer, *block, tile.kv_head);
-        let scales = T::scales(step.kv, step.layer, *block, tile.kv_head);
-        *to = Block { keys: keys.as_chunks().0, values: values.as_chunks().0, scales };
+    let table = &step.plan.blocks[tile.blocks.clone()];
+    let mut blocks = [Block::<T> { keys: &[], values: &[], scales: None, next_keys: &[] }; BLOCKS_PER_PARTITION];
+    for (to, index) in blocks.iter_mut().zip(start..end) {
+        let (keys, values) = step.kv.part::<T>(step.layer, table[index], tile.kv_head);
+        let scales = T::scales(step.kv, step.layer, table[index], tile.kv_head);
+        let next = table[(index + BLOCKS_PER_PARTITION).min(table.len() - 1)];
+        let (next_keys, _) = step.kv.part::<T>(step.layer, next, tile.kv_head);
+        let [keys, values, next_keys] = [keys, values, next_keys].map(|numbers| numbers.as_chunks().0);
+        *to = Block { keys, values, scales, next_keys };
     }
-    let blocks = &blocks[..table.len()];
-    let scores = &mut scores[..blocks.len() * tile.num_queries(step.shape)];
+    let blocks = &blocks[..end - start];
     score_all(simd, step, tile, blocks, queries, scores);
-    hide(step, tile, start * BLOCK, scores);
-    weigh(simd, step, tile, blocks, scores, records);
-    blend_all(simd, step, tile, blocks, scores, records);
+    hide(step, tile, start * BLOCK, blocks.len(), scores);
+    let len = record_len(step.shape);
+    let mut first = 0;
+    while let Some(panel) = next_panel(first, tile.num_queries(step.shape), BLENDED) {
+        let scores = &mut scores[first * SCORES_PER_QUERY..][..panel.width * SCORES_PER_QUERY];
+        let records = &mut records[first * len..][..panel.width * len];
+        for (scores, record) in scores.chunks_exact_mut(SCORES_PER_QUERY).zip(records.chunks_exact_mut(len)) {
+            weigh(simd, blocks, scores, record);
+        }
+        match panel.width {
+            4 => blend_rows::<S, T, 4>(simd, blocks, first == 0, scores, records),
+            2 => blend_rows::<S, T, 2>(simd, blocks, first == 0, scores, records),
+            _ => blend_rows::<S, T, 1>(simd, blocks, first == 0, scores, records),
+        }
+        first += panel.width;
+    }
 }
 
-/// The products of all queries with all keys, `[block][query]`.
+/// The products of all queries with all keys, `[query][block]`.
 #[inline(always)]
 fn score_all<S: Simd, T: Element>(
     simd: S,
@@ -93,12 +113,11 @@ fn score_all<S: Simd, T: Element>(
 ) {
     let num_queries = tile.num_queries(step.shape);
     let (pairs, rest) = if S::REGISTERS >= 32 { blocks.as_chunks::<2>() } else { (&[][..], blocks) };
-    let (scores_of_pairs, scores_of_rest) = scores.split_at_mut(pairs.len() * 2 * num_queries);
-    for (blocks, scores) in pairs.iter().zip(scores_of_pairs.chunks_exact_mut(2 * num_queries)) {
-        score_blocks(simd, step, blocks, num_queries, queries, scores);
+    for (index, blocks) in pairs.iter().enumerate() {
+        score_blocks(simd, step, blocks, num_queries, queries, &mut scores[2 * index..]);
     }
-    for (block, scores) in rest.iter().zip(scores_of_rest.chunks_exact_mut(num_queries)) {
-        score_blocks(simd, step, &[*block], num_queries, queries, scores);
+    for (index, block) in rest.iter().enumerate() {
+        score_blocks(simd, step, &[*block], num_queries, queries, &mut scores[2 * pairs.len() + index..]);
     }
 }
 
@@ -115,12 +134,12 @@ fn score_blocks<S: Simd, T: Element, const B: usize>(
     let mut first = 0;
     while let Some(panel) = next_panel(first, num_queries, panel_width::<S>()) {
         let queries = &queries[first * head_dim..][..panel.width * head_dim];
-        let scores = &mut scores[first..];
+        let scores = &mut scores[first * SCORES_PER_QUERY..];
         match panel.width {
-            8 => score::<S, T, 8, B>(simd, queries, blocks, num_queries, scores),
-            4 => score::<S, T, 4, B>(simd, queries, blocks, num_queries, scores),
-            2 => score::<S, T, 2, B>(simd, queries, blocks, num_queries, scores),
-            _ => score::<S, T, 1, B>(simd, queries, blocks, num_queries, scores),
+            8 => score::<S, T, 8, B>(simd, queries, blocks, first == 0, scores),
+            4 => score::<S, T, 4, B>(simd, queries, blocks, first == 0, scores),
+            2 => score::<S, T, 2, B>(simd, queries, blocks, first == 0, scores),
+            _ => score::<S, T, 1, B>(simd, queries, blocks, first == 0, scores),
         }
         first += panel.width;
     }
@@ -132,18 +151,21 @@ fn score<S: Simd, T: Element, const Q: usize, const B: usize>(
     simd: S,
     queries: &[f32],
     blocks: &[Block<'_, T>; B],
-    stride: usize,
+    is_first: bool,
     scores: &mut [Lanes],
 ) {
     let queries = queries.as_chunks::<Q>().0;
     for block in blocks {
-        assert_eq!(block.keys.len(), queries.len());
+        assert!(block.keys.len() == queries.len() && block.values.len() == queries.len());
     }
     let mut sums = [[simd.zero(); B]; Q];
     for (dim, queries) in queries.iter().enumerate() {
         let mut keys = [simd.zero(); B];
         for b in 0..B {
             keys[b] = T::load(simd, &blocks[b].keys[dim]);
+            if is_first {
+                prefetch(&blocks[b].values[dim]);
+            }
         }
         for q in 0..Q {
             let query = simd.splat(queries[q]);
@@ -152,152 +174,113 @@ fn score<S: Simd, T: Element, const Q: usize, const B: usize>(
             }
         }
     }
-    for b in 0..B {
-        let scores = &mut scores[b * stride..][..Q];
-        for q in 0..Q {
+    for q in 0..Q {
+        let scores = &mut scores[q * SCORES_PER_QUERY..][..B];
+        for b in 0..B {
             let mut sum = sums[q][b];
             if let Some([scales, _]) = blocks[b].scales {
                 sum = simd.mul(sum, simd.load(scales));
             }
             let bounded = simd.max(simd.min(sum, simd.splat(-LOWEST)), simd.splat(LOWEST));
-            simd.store(bounded, &mut scores[q].0);
+            simd.store(bounded, &mut scores[b].0);
         }
     }
 }
 
 /// Takes away the positions that a row does not see; `start` is the position of the first score.
-fn hide(step: &Step<'_>, tile: &Tile, start: usize, scores: &mut [Lanes]) {
+fn hide(step: &Step<'_>, tile: &Tile, start: usize, num_blocks: usize, scores: &mut [Lanes]) {
     let group = step.shape.group();
-    let last = tile.position + tile.num_rows - 1;
-    for (block, scores) in scores.chunks_exact_mut(tile.num_rows * group).enumerate() {
-        let start = start + block * BLOCK;
-        // Whether there is a row that does not see the block's end, or its beginning.
-        if start + BLOCK <= tile.position + 1 && step.shape.first_seen(last) <= start {
-            continue;
-        }
-        for (row, scores) in scores.chunks_exact_mut(group).enumerate() {
-            let position = tile.position + row;
-            let seen = step.shape.first_seen(position)..position + 1;
-            for scores in scores {
-                for (lane, score) in scores.0.iter_mut().enumerate() {
-                    if !seen.contains(&(start + lane)) {
-                        *score = f32::NEG_INFINITY;
-                    }
-                }
-            }
+    let queries = scores.chunks_exact_mut(SCORES_PER_QUERY).take(tile.num_queries(step.shape));
+    for (query, scores) in queries.enumerate() {
+        let position = tile.position + query / group;
+        let first_seen = step.shape.first_seen(position).saturating_sub(start);
+        let end_of_seen = (position + 1).saturating_sub(start);
+        for hidden in (0..first_seen.min(num_blocks * BLOCK)).chain(end_of_seen..num_blocks * BLOCK) {
+            scores[hidden / BLOCK].0[hidden % BLOCK] = f32::NEG_INFINITY;
         }
     }
 }
 
-/// Turns scores into weights relative to the largest, begins the records with it and the sums of weights.
+/// Turns a query's scores into weights relative to the largest, and begins its record with that and the sums of weights.
 #[inline(always)]
-fn weigh<S: Simd, T>(
-    simd: S,
-    step: &Step<'_>,
-    tile: &Tile,
-    blocks: &[Block<'_, T>],
-    scores: &mut [Lanes],
-    records: &mut [Lanes],
-) {
-    let num_queries = tile.num_queries(step.shape);
-    let len = record_len(step.shape);
-    for record in records.chunks_exact_mut(len) {
-        record.fill(Lanes::ZERO);
-        record[0] = Lanes([LOWEST; LANES]);
+fn weigh<S: Simd, T>(simd: S, blocks: &[Block<'_, T>], scores: &mut [Lanes], record: &mut [Lanes]) {
+    let scores = &mut scores[..blocks.len()];
+    let mut largest = simd.splat(LOWEST);
+    for score in scores.iter() {
+        largest = simd.max(largest, simd.load(&score.0));
     }
-    for scores in scores.chunks_exact(num_queries) {
-        for (score, record) in scores.iter().zip(records.chunks_exact_mut(len)) {
-            let largest = simd.max(simd.load(&record[0].0), simd.load(&score.0));
-            simd.store(largest, &mut record[0].0);
+    simd.store(largest, &mut record[0].0);
+    let largest = record[0].max();
+    record[0] = Lanes([largest; LANES]);
+    let largest = simd.splat(largest);
+    let mut total = simd.zero();
+    for (score, block) in scores.iter_mut().zip(blocks) {
+        let mut weight = exp2(simd, simd.sub(simd.load(&score.0), largest));
+        total = simd.add(total, weight);
+        if let Some([_, scales]) = block.scales {
+            weight = simd.mul(weight, simd.load(scales));
         }
+        simd.store(weight, &mut score.0);
     }
-    for record in records.chunks_exact_mut(len) {
-        record[0] = Lanes([record[0].max(); LANES]);
-    }
-    for (scores, block) in scores.chunks_exact_mut(num_queries).zip(blocks) {
-        for (score, record) in scores.iter_mut().zip(records.chunks_exact_mut(len)) {
-            let mut weight = exp(simd, simd.sub(simd.load(&score.0), simd.load(&record[0].0)));
-            simd.store(simd.add(simd.load(&record[1].0), weight), &mut record[1].0);
-            if let Some([_, scales]) = block.scales {
-                weight = simd.mul(weight, simd.load(scales));
-            }
-            simd.store(weight, &mut score.0);
-        }
-    }
+    simd.store(total, &mut record[1].0);
 }
 
-/// Adds the values to the records by their weights.
+/// Blends the values by the weights of `Q` queries, strip by strip.
 #[inline(always)]
-fn blend_all<S: Simd, T: Element>(
+fn blend_rows<S: Simd, T: Element, const Q: usize>(
     simd: S,
-    step: &Step<'_>,
-    tile: &Tile,
     blocks: &[Block<'_, T>],
+    is_first: bool,
     weights: &[Lanes],
     records: &mut [Lanes],
 ) {
-    let num_queries = tile.num_queries(step.shape);
-    let vectors = step.shape.vectors();
-    let len = record_len(step.shape);
-    let mut strip = 0;
-    while let Some(columns) = next_panel(strip, vectors, if S::REGISTERS >= 32 { 4 } else { 1 }) {
-        let mut first = 0;
-        while let Some(panel) = next_panel(first, num_queries, 4) {
-            let weights = Weights { weights, first, num_queries };
-            let records = &mut records[first * len..][..panel.width * len];
-            let at = Columns { first: strip, vectors };
-            match (panel.width, columns.width) {
-                (4, 4) => blend::<S, T, 4, 4>(simd, blocks, &weights, at, records),
-                (4, 2) => blend::<S, T, 4, 2>(simd, blocks, &weights, at, records),
-                (4, _) => blend::<S, T, 4, 1>(simd, blocks, &weights, at, records),
-                (2, 4) => blend::<S, T, 2, 4>(simd, blocks, &weights, at, records),
-                (2, 2) => blend::<S, T, 2, 2>(simd, blocks, &weights, at, records),
-                (2, _) => blend::<S, T, 2, 1>(simd, blocks, &weights, at, records),
-                (_, 4) => blend::<S, T, 1, 4>(simd, blocks, &weights, at, records),
-                (_, 2) => blend::<S, T, 1, 2>(simd, blocks, &weights, at, records),
-                (_, _) => blend::<S, T, 1, 1>(simd, blocks, &weights, at, records),
-            }
-            first += panel.width;
+    let vectors = records.len() / Q - 2;
+    let mut first = 0;
+    while let Some(strip) = next_panel(first, vectors, strip_width::<S>()) {
+        match strip.width {
+            4 => blend::<S, T, Q, 4>(simd, blocks, first, is_first, weights, records),
+            2 => blend::<S, T, Q, 2>(simd, blocks, first, is_first, weights, records),
+            _ => blend::<S, T, Q, 1>(simd, blocks, first, is_first, weights, records),
         }
-        strip += columns.width;
+        first += strip.width;
     }
 }
 
-/// `[block][query]`, and where a panel begins.
-struct Weights<'a> {
-    weights: &'a [Lanes],
-    first: usize,
-    num_queries: usize,
+/// Vectors of a value that are summed side by side.
+const fn strip_width<S: Simd>() -> usize {
+    if S::REGISTERS >= 32 { 4 } else { 1 }
 }
 
-/// Where a strip of the values begins, and how many vectors a value has.
-#[derive(Clone, Copy)]
-struct Columns {
-    first: usize,
-    vectors: usize,
-}
-
-/// A panel of `Q` queries with `C` vectors of each value, in registers.
+/// `C` vectors of each value, from vector `first` on, by the weights of `Q` queries, in registers.
 #[inline(always)]
 fn blend<S: Simd, T: Element, const Q: usize, const C: usize>(
     simd: S,
     blocks: &[Block<'_, T>],
-    weights: &Weights<'_>,
-    columns: Columns,
+    first: usize,
+    is_first: bool,
+    weights: &[Lanes],
     records: &mut [Lanes],
 ) {
-    let len = columns.vectors + 2;
+    let len = records.len() / Q;
+    let vectors = len - 2;
     let mut sums = [[simd.zero(); C]; Q];
-    for (block, weights_of_block) in blocks.iter().zip(weights.weights.chunks_exact(weights.num_queries)) {
-        let weights = &weights_of_block[weights.first..][..Q];
-        for (position, value) in block.values.chunks_exact(columns.vectors).take(BLOCK).enumerate() {
-            let value = &value[columns.first..][..C];
+    for (index, block) in blocks.iter().enumerate() {
+        let mut weights_of_block = [&Lanes::ZERO; Q];
+        for q in 0..Q {
+            weights_of_block[q] = &weights[q * SCORES_PER_QUERY + index];
+        }
+        let rows = block.values.chunks_exact(vectors).zip(block.next_keys.chunks_exact(vectors));
+        for (position, (value, next_keys)) in rows.take(BLOCK).enumerate() {
+            let (value, next_keys) = (&value[first..][..C], &next_keys[first..][..C]);
             let mut values = [simd.zero(); C];
             for c in 0..C {
                 values[c] = T::load(simd, &value[c]);
+                if is_first {
+                    prefetch(&next_keys[c]);
+                }
             }
             for q in 0..Q {
-                let weight = simd.splat(weights[q].0[position]);
+                let weight = simd.splat(weights_of_block[q].0[position]);
                 for c in 0..C {
                     sums[q][c] = simd.mul_add(weight, values[c], sums[q][c]);
                 }
@@ -306,7 +289,7 @@ fn blend<S: Simd, T: Element, const Q: usize, const C: usize>(
     }
     for q in 0..Q {
         for c in 0..C {
-            simd.store(sums[q][c], &mut records[q * len + 2 + columns.first + c].0);
+            simd.store(sums[q][c], &mut records[q * len + 2 + first + c].0);
         }
     }
 }

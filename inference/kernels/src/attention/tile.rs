@@ -3,12 +3,13 @@
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
+use std::f32::consts::LOG2_E;
 use std::marker::PhantomData;
 
 use super::merge::{clear, finish, merge};
 use super::partition::{Element, attend_partition};
 use super::plan::Tile;
-use super::{BLOCKS_PER_PARTITION, Step, record_len};
+use super::{SCORES_PER_QUERY, Step, record_len};
 use crate::ops::simd::{Kernel, Lanes, Simd};
 
 /// What a thread needs while it works on a tile; it only grows.
@@ -50,7 +51,7 @@ impl<T: Element> Kernel for Attend<'_, T> {
         let num_queries = tile.num_queries(step.shape);
         let num_lanes = num_queries * record_len(step.shape);
         grow(&mut scratch.queries, num_queries * step.shape.head_dim, 0.0);
-        grow(&mut scratch.scores, num_queries * BLOCKS_PER_PARTITION, Lanes::ZERO);
+        grow(&mut scratch.scores, num_queries * SCORES_PER_QUERY, Lanes::ZERO);
         grow(&mut scratch.partial, num_lanes, Lanes::ZERO);
         grow(&mut scratch.records, num_lanes, Lanes::ZERO);
         let (queries, scores) = (&mut scratch.queries[..], &mut scratch.scores[..]);
@@ -105,11 +106,11 @@ pub(super) const fn panel_width<S: Simd>() -> usize {
     if S::REGISTERS >= 32 { 8 } else { 4 }
 }
 
-/// Lays out the tile's queries panel by panel, as `[head_dim][width]`, divided by the root of their length.
+/// Lays out the tile's queries panel by panel, as `[head_dim][width]`, scaled for scores that are powers of two.
 fn pack<S: Simd>(step: &Step<'_>, tile: &Tile, packed: &mut [f32]) {
     let head_dim = step.shape.head_dim;
     let group = step.shape.group();
-    let scale = (head_dim as f32).sqrt().recip();
+    let scale = LOG2_E / (head_dim as f32).sqrt();
     let mut first = 0;
     while let Some(panel) = next_panel(first, tile.num_queries(step.shape), panel_width::<S>()) {
         for column in 0..panel.width {

@@ -1,6 +1,8 @@
 //! The gate of a gated feed-forward network.
 
-use super::exp;
+use std::f32::consts::LOG2_E;
+
+use super::exp2;
 use super::simd::{Kernel, LANES, Simd, dispatch};
 use crate::Level;
 
@@ -39,8 +41,8 @@ impl Kernel for Gate<'_> {
 
 #[inline(always)]
 fn gated<S: Simd>(simd: S, gate: S::Vector, up: S::Vector) -> S::Vector {
-    let negative = simd.min(simd.sub(simd.zero(), gate), simd.splat(88.0));
-    simd.mul(simd.div(gate, simd.add(simd.splat(1.0), exp(simd, negative))), up)
+    let power = simd.min(simd.mul(gate, simd.splat(-LOG2_E)), simd.splat(127.0));
+    simd.mul(simd.div(gate, simd.add(simd.splat(1.0), exp2(simd, power))), up)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ mod norm;
 mod rotary;
 pub(crate) mod simd;
 
-pub(crate) use exp::exp;
+pub(crate) use exp::exp2;
 pub use gate::gate;
 pub use norm::rms_norm;
 pub use rotary::{Angles, Rope};

@@ -82,6 +82,15 @@ pub(crate) trait Simd: Copy {
     }
 }
 
+/// Asks for the cache line of `place`, soon to be read.
+#[inline(always)]
+pub(crate) fn prefetch<T>(place: &T) {
+    #[cfg(target_arch = "x86_64")]
+    x86::prefetch(place);
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
+}
+
 /// What can be computed at any level.
 pub(crate) trait Kernel {
     /// Always to be inlined.
