@@ -1,6 +1,8 @@
 //! JSON Schemas inside our files: every mistake is reported at its own line, slips of the hand included, which JSON
 //! Schema itself would silently ignore.
 
+mod verbatim;
+
 use jsonschema::error::ValidationErrorKind;
 use serde_json::{Value, json};
 
@@ -83,6 +85,7 @@ impl Shape for JsonSchema {
             return None;
         }
         lint(node, report);
+        verbatim::check(node, report);
         let sound = check(&schema, node, report);
         sound.then_some(schema)
     }

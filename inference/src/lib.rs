@@ -11,6 +11,7 @@ pub mod chat;
 pub mod chat_model;
 pub mod engine;
 pub mod grammar;
+pub mod measure;
 mod model;
 pub mod tokenizer;
 
@@ -21,7 +22,7 @@ pub use engine::{
     CacheSalt, EngineConfig, EngineHandle, EngineMetrics, EngineStats, Event, FinishReason, GenerateRequest,
     Generation, InvalidParams, Logprobs, Refused, SamplingOptions, SamplingParams, Usage,
 };
-pub use grammar::{Grammar, GrammarError, ToolChoice};
+pub use grammar::{Grammar, GrammarError, Invented, MAX_VERBATIM_WORDS, Material, ToolChoice, invented};
 pub use kernels::kv::KvKind;
 pub use model::{BackendChoice, LoadError, LoadOptions, Model, ModelInfo};
 pub use tokenizer::{TokenId, Tokenizer};

@@ -1,5 +1,6 @@
 //! `POST /v1/chat/completions`, the way in.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use inference::{ChatRequest, InvalidParams, SamplingOptions, SamplingParams, ToolDefinition};
@@ -75,6 +76,7 @@ impl CompletionRequest {
             tools,
             tool_choice: self.tool_choice.into(),
             answer_schema: self.response_format.map(ResponseFormat::into_schema).transpose()?.flatten(),
+            material: Arc::default(),
             params: params.map_err(unusable)?,
             class: TaskClass::Normal,
             deadline,

@@ -12,7 +12,7 @@ use types::TaskClass;
 
 use crate::chat::{Message, Renderer, ToolCall, ToolDefinition};
 use crate::engine::{EngineHandle, SamplingParams, Usage};
-use crate::grammar::{GrammarCompiler, ToolChoice};
+use crate::grammar::{GrammarCompiler, Material, ToolChoice};
 use crate::model::ModelInfo;
 use crate::tokenizer::Tokenizer;
 
@@ -44,6 +44,8 @@ pub struct ChatRequest {
     pub tool_choice: ToolChoice,
     /// JSON schema of the answer; none means free text.
     pub answer_schema: Option<Value>,
+    /// What verbatim strings of the arguments and the answer are copied from.
+    pub material: Arc<Material>,
     /// How tokens are chosen and how many at most. The end-of-text token always stops.
     pub params: SamplingParams,
     /// Decides the order of waiting.

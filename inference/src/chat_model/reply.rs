@@ -70,8 +70,9 @@ impl Parts {
     }
 
     fn prepare(&self, request: ChatRequest) -> Result<GenerateRequest, ReplyError> {
-        let ChatRequest { messages, tools, callable, tool_choice, answer_schema, params, class, deadline } = request;
-        let grammar = self.grammars.compile(&callable, tool_choice, answer_schema.as_ref())?;
+        let ChatRequest { messages, tools, callable, tool_choice, answer_schema, material, params, class, deadline } =
+            request;
+        let grammar = self.grammars.compile_with(&material, &callable, tool_choice, answer_schema.as_ref())?;
         let params = params.stop_at(self.tokenizer.eos());
         Ok(GenerateRequest {
             prompt: self.prompt(&messages, &tools),

@@ -8,12 +8,14 @@ use llguidance::{Matcher, ParserFactory};
 use serde_json::Value;
 use toktrie::{ApproximateTokEnv, TokEnv, TokRxInfo, TokTrie};
 
-use super::{Grammar, GrammarError, ToolChoice, culprit, lark};
+use super::{Grammar, GrammarError, Material, ToolChoice, culprit, lark, verbatim};
 use crate::chat::ToolDefinition;
 use crate::tokenizer::{Piece, TokenId, Tokenizer};
 
 /// More than the agents of a pool have; past it the cache starts anew.
 const MAX_KEPT: usize = 128;
+/// What llguidance may spend on a grammar's terminals: enough for a material of a million characters.
+const LEXER_FUEL: u64 = 8_000_000;
 
 pub(crate) struct GrammarCompiler {
     factory: ParserFactory,
@@ -27,12 +29,25 @@ impl GrammarCompiler {
         let mut factory = ParserFactory::new_simple(&environment(tokenizer)).map_err(|error| error.to_string())?;
         factory.quiet();
         factory.limits_mut().verbose_errors = false;
+        factory.limits_mut().initial_lexer_fuel = LEXER_FUEL;
         Ok(GrammarCompiler { factory, tool_calls, kept: Mutex::default() })
     }
 
-    /// The grammar of a reply, at its start.
+    /// The grammar of a reply to a conversation without material.
+    #[cfg(test)]
     pub(crate) fn compile(
         &self,
+        tools: &[ToolDefinition],
+        choice: ToolChoice,
+        answer_schema: Option<&Value>,
+    ) -> Result<Grammar, GrammarError> {
+        self.compile_with(&Material::default(), tools, choice, answer_schema)
+    }
+
+    /// The grammar of a reply, at its start. One that copies from material serves a single turn and is not kept.
+    pub(crate) fn compile_with(
+        &self,
+        material: &Material,
         tools: &[ToolDefinition],
         choice: ToolChoice,
         answer_schema: Option<&Value>,
@@ -40,18 +55,33 @@ impl GrammarCompiler {
         if tools.is_empty() && choice == ToolChoice::Required {
             return Err(GrammarError::NoTools);
         }
-        let text = lark::reply(self.tool_calls, tools, choice, answer_schema);
+        let text = lark::reply(self.tool_calls, tools, choice, answer_schema, material);
+        let schemas = tools.iter().map(|tool| &tool.parameters).chain(answer_schema);
+        if !material.is_empty() && schemas.into_iter().any(verbatim::is_within) {
+            return self.grammar(&(text + &verbatim::terminals(material)), tools, answer_schema);
+        }
         if let Some(grammar) = self.kept().get(&text) {
             return Ok(grammar.clone());
         }
-        let matcher = self.matcher(&text).map_err(|reason| self.blame(tools, answer_schema, reason))?;
-        let grammar = Grammar { matcher };
+        let grammar = self.grammar(&text, tools, answer_schema)?;
         let mut kept = self.kept();
         if kept.len() >= MAX_KEPT {
             kept.clear();
         }
         kept.insert(text, grammar.clone());
         Ok(grammar)
+    }
+
+    fn grammar(
+        &self,
+        text: &str,
+        tools: &[ToolDefinition],
+        answer_schema: Option<&Value>,
+    ) -> Result<Grammar, GrammarError> {
+        match self.matcher(text) {
+            Ok(matcher) => Ok(Grammar { matcher }),
+            Err(reason) => Err(self.blame(tools, answer_schema, reason)),
+        }
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<String, Grammar>> {
@@ -91,4 +121,29 @@ fn environment(tokenizer: &Tokenizer) -> TokEnv {
     let info = TokRxInfo { tok_bos: Some(vocab.bos.0), ..TokRxInfo::new(words.len() as u32, vocab.eos.0) };
     // Not canonical: nothing is forced on the model, each token is its own choice among the allowed.
     std::sync::Arc::new(ApproximateTokEnv::new(TokTrie::from(&info, &words)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::Model;
+
+    #[test]
+    fn grammars_that_copy_from_material_are_not_kept_and_others_are() {
+        let model = Model::load(concat!(env!("CARGO_MANIFEST_DIR"), "/../models/pocket/pocket.gguf")).unwrap();
+        let mut material = Material::default();
+        material.add("some words");
+        let compile = |schema: Value, material| {
+            model.grammars.compile_with(material, &[], ToolChoice::None, Some(&schema)).unwrap();
+            model.grammars.kept().len()
+        };
+        let name = json!({"type": ["string", "null"], "format": "verbatim"});
+        assert_eq!(compile(json!({"type": "string"}), &material), 1);
+        assert_eq!(compile(name.clone(), &material), 1);
+        assert_eq!(compile(name, &Material::default()), 2);
+    }
 }

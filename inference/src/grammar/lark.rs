@@ -2,9 +2,11 @@
 
 use std::fmt::Write;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::ToolChoice;
+use super::material::Material;
+use super::schema::expression;
 use crate::chat::{ToolDefinition, dumps};
 use crate::tokenizer::TokenId;
 
@@ -15,6 +17,7 @@ pub(super) fn reply(
     tools: &[ToolDefinition],
     choice: ToolChoice,
     answer_schema: Option<&Value>,
+    material: &Material,
 ) -> String {
     let calls = !tools.is_empty() && choice != ToolChoice::None;
     let mut text = String::from(match (calls, choice) {
@@ -29,41 +32,25 @@ pub(super) fn reply(
             let head = literal(&format!("{{\"name\": {}, \"arguments\": ", dumps(&json!(tool.name))));
             let middle = literal(", \"id\": \"");
             let _ = writeln!(text, "call_{index}: {head} arguments_{index} {middle} ID {}", literal("\"}"));
-            let _ = writeln!(text, "arguments_{index}: {}", json_rule(&tool.parameters));
+            let _ = writeln!(text, "arguments_{index}: {}", expression(&tool.parameters, material));
         }
         text.push_str("ID: /[a-zA-Z0-9]{9}/\n");
     }
     match answer_schema {
         Some(schema) => {
-            let _ = writeln!(text, "answer: \" \"? json\njson: {}", json_rule(schema));
+            let _ = writeln!(text, "answer: \" \"? json\njson: {}", expression(schema, material));
         }
         None => text.push_str("answer: TEXT\nTEXT: /(?s:.*)/\n"),
     }
     text
 }
 
-/// A grammar of one schema alone.
+/// A grammar of one schema alone. Its verbatim strings have no material.
 pub(super) fn schema(schema: &Value) -> String {
-    format!("start: {}\n", json_rule(schema))
-}
-
-/// JSON spaced as the model was trained on, and no other whitespace, so that it cannot write spaces for ever.
-fn json_rule(schema: &Value) -> String {
-    let options = json!({
-        "item_separator": ", ",
-        "key_separator": ": ",
-        "whitespace_flexible": false,
-        "coerce_one_of": true,
-    });
-    let mut entries = match schema {
-        Value::Object(entries) => entries.clone(),
-        other => Map::from_iter([("allOf".to_owned(), json!([other]))]),
-    };
-    entries.insert("x-guidance".to_owned(), options);
-    format!("%json {}", Value::Object(entries))
+    format!("start: {}\n", expression(schema, &Material::default()))
 }
 
 /// A string of the grammar's own syntax, which is JSON's.
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     Value::from(text).to_string()
 }

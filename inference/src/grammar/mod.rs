@@ -4,8 +4,13 @@
 mod compiler;
 mod culprit;
 mod lark;
+mod material;
+mod schema;
+mod verbatim;
 
 pub(crate) use compiler::GrammarCompiler;
+pub use material::{MAX_VERBATIM_WORDS, Material};
+pub use verbatim::{Invented, invented};
 
 use llguidance::Matcher;
 use toktrie::SimpleVob;

@@ -1,5 +1,6 @@
 //! Replies of the bundled model. What it says does not matter here; the form has to hold whatever it says.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use inference::{
@@ -53,6 +54,7 @@ fn request(seed: u64) -> ChatRequest {
         callable: vec![],
         tool_choice: ToolChoice::Auto,
         answer_schema: None,
+        material: Arc::default(),
         params: hot(seed, 200),
         class: TaskClass::Normal,
         deadline: None,

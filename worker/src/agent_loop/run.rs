@@ -1,8 +1,9 @@
 //! Drives one task through model and tools to an answer. Everything it decides, `step.rs` decided.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use inference::{ChatReply, ChatRequest, Message, ReplyContent, ReplyError, ToolCall, Usage};
+use inference::{ChatReply, ChatRequest, Material, Message, ReplyContent, ReplyError, ToolCall, Usage, invented};
 use serde_json::{Value, json};
 use store::{Lease, NewStep, StepKind};
 use types::{StopReason, Timestamp};
@@ -60,6 +61,8 @@ impl Run<'_> {
         let callable = self.agent.callable(&task.documents);
         let mut conversation = Conversation::new(self.agent, session, task.input.as_deref(), &task.documents);
         let mut progress = Progress::default();
+        let mut material = Arc::new(Material::default());
+        Arc::make_mut(&mut material).add(task.input.as_deref().unwrap_or_default());
         loop {
             let tokens = conversation.make_room().await;
             self.metrics.session_holds(&self.agent.spec.name, self.lease.worker().slot, tokens);
@@ -72,6 +75,7 @@ impl Run<'_> {
                     callable: callable.clone(),
                     tool_choice,
                     answer_schema: self.agent.spec.output.schema.clone(),
+                    material: material.clone(),
                     params: self.agent.sampling(tokens),
                     class: task.class,
                     // The execution's own deadline drops this future, so that it can never be taken for the engine's.
@@ -81,14 +85,14 @@ impl Run<'_> {
             let used_tokens = reply.usage.prompt_tokens + reply.usage.completion_tokens;
             match progress.next_step(reply.content, tool_choice, &limits) {
                 Step::Answer(text) => {
-                    let output = self.output(&text)?;
+                    let output = self.output(&text, &material)?;
                     conversation.push(Message::Assistant(text));
                     return Ok(Answer { output, exchange: conversation.into_exchange(), used_tokens });
                 }
                 Step::Call(calls) => {
                     conversation.push(Message::ToolCalls(calls.clone()));
                     for call in calls {
-                        let content = self.call(&call).await?;
+                        let content = self.call(&call, &mut material).await?;
                         if let Some(reason) = progress.record_call(&call, &content, &limits) {
                             return Err(self.stopped(reason, &progress));
                         }
@@ -144,17 +148,19 @@ impl Run<'_> {
         }
     }
 
-    /// Makes a call and records it. Bad arguments are told to the model, which can mend them; every other error ends
-    /// the execution.
-    async fn call(&self, call: &ToolCall) -> Result<Value, Interruption> {
+    /// Makes a call and records it; its result becomes material. Bad arguments are told to the model, which can mend
+    /// them; every other error ends the execution.
+    async fn call(&self, call: &ToolCall, material: &mut Arc<Material>) -> Result<Value, Interruption> {
         let (started_at, clock) = (Timestamp::now(), Instant::now());
+        let bad_arguments = |detail: String| {
+            Err(ToolError::Unusable { tool: call.name.clone(), code: BAD_ARGUMENTS.to_owned(), detail })
+        };
         let result = match self.agent.tool(&call.name) {
-            Some(tool) => self.tools.call(tool, &call.arguments, self.documents, self.deadline).await,
-            None => Err(ToolError::Unusable {
-                tool: call.name.clone(),
-                code: BAD_ARGUMENTS.to_owned(),
-                detail: "this agent has no tool of that name".to_owned(),
-            }),
+            Some(tool) => match invented(&tool.spec.parameters, &Value::Object(call.arguments.clone()), material) {
+                Some(invented) => bad_arguments(invented.to_string()),
+                None => self.tools.call(tool, &call.arguments, self.documents, self.deadline).await,
+            },
+            None => bad_arguments("this agent has no tool of that name".to_owned()),
         };
         let mut summary = json!({"tool": call.name, "arguments": call.arguments});
         match &result {
@@ -176,7 +182,11 @@ impl Run<'_> {
         })
         .await?;
         match result {
-            Ok(output) => Ok(output.value),
+            Ok(output) => {
+                Arc::make_mut(material).add_value(&output.value);
+                Ok(output.value)
+            }
+            // No material: it may repeat what the model made up.
             Err(ToolError::Unusable { code, detail, .. }) if code == BAD_ARGUMENTS => Ok(json!({"error": detail})),
             Err(error) => Err(error.into()),
         }
@@ -188,25 +198,22 @@ impl Run<'_> {
     }
 
     /// The answer in the agent's form. A decoder that enforces the schema always passes; a model behind HTTP may not.
-    fn output(&self, text: &str) -> Result<Value, Interruption> {
+    fn output(&self, text: &str, material: &Material) -> Result<Value, Interruption> {
         let spec = &self.agent.spec.output;
-        if spec.schema.is_none() {
-            return Ok(Value::String(text.to_owned()));
+        let Some(schema) = &spec.schema else { return Ok(Value::String(text.to_owned())) };
+        let unusable = |why: String| Interruption::Retry {
+            failure: store::Failure::new(StopReason::ModelError, format!("the answer {why}: {}", excerpt(text))),
+            retry_after: None,
+        };
+        let mut answer: Value =
+            serde_json::from_str(text).map_err(|error| unusable(format!("is not JSON ({error})")))?;
+        if let Some(invented) = invented(schema, &answer, material) {
+            return Err(unusable(format!("is not copied where it must be ({invented})")));
         }
-        match serde_json::from_str(text) {
-            Ok(Value::Object(mut answer)) => {
-                spec.derive(&mut answer);
-                Ok(Value::Object(answer))
-            }
-            Ok(other) => Ok(other),
-            Err(error) => Err(Interruption::Retry {
-                failure: store::Failure::new(
-                    StopReason::ModelError,
-                    format!("the answer is not JSON ({error}): {}", excerpt(text)),
-                ),
-                retry_after: None,
-            }),
+        if let Value::Object(answer) = &mut answer {
+            spec.derive(answer);
         }
+        Ok(answer)
     }
 
     fn stopped(&self, reason: StopReason, progress: &Progress) -> Interruption {

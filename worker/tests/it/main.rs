@@ -14,4 +14,5 @@ mod pool;
 mod sessions;
 mod shutdown;
 mod tool;
+mod verbatim;
 mod world;
