@@ -197,8 +197,9 @@ pub(super) fn round(kind: Kind, values: &[f32], out: &mut [u8]) {
             for (values, out) in values.as_chunks().0.iter().zip(out.as_chunks_mut::<{ size_of::<Block32>() }>().0) {
                 let (quants, scale) = quantize::<32>(values);
                 let sum = sum(&quants);
-                // SAFETY: any bytes are a block, and a block is nothing but bytes.
-                *out = unsafe { std::mem::transmute(Block32 { quants, offsets: [-8 * sum, -128 * sum], scale }) };
+                let block = Block32 { quants, offsets: [-8 * sum, -128 * sum], scale };
+                // SAFETY: a block has no padding.
+                *out = unsafe { std::mem::transmute::<Block32, [u8; size_of::<Block32>()]>(block) };
             }
         }
         Kind::Blocks256 => {

@@ -3,6 +3,8 @@
 //! All functions are inlined into those that enable one or the other level; `VNNI` says which it is.
 
 #![allow(unsafe_code)]
+// Indices choose registers, in several arrays at once.
+#![allow(clippy::needless_range_loop)]
 
 use std::arch::x86_64::*;
 
@@ -234,8 +236,9 @@ unsafe fn dot<I: Integers, const M: usize, const VNNI: bool, const FROM: usize, 
                     let signed = _mm256_xor_si256(vector, _mm256_set1_epi8(-128));
                     _mm256_maddubs_epi16(_mm256_abs_epi8(signed), _mm256_sign_epi8(quants, signed))
                 };
-                pairs[m] = if j % group == 0 || j == FROM { products } else { _mm256_add_epi16(pairs[m], products) };
-                if (j + 1) % group == 0 || j + 1 == TO {
+                pairs[m] =
+                    if j.is_multiple_of(group) || j == FROM { products } else { _mm256_add_epi16(pairs[m], products) };
+                if (j + 1).is_multiple_of(group) || j + 1 == TO {
                     dots[m] = _mm256_add_epi32(dots[m], _mm256_madd_epi16(pairs[m], _mm256_set1_epi16(1)));
                 }
             }
@@ -252,8 +255,8 @@ unsafe fn vector<I: Integers>(weights: *const u8, j: usize) -> __m256i {
             return _mm256_loadu_si256(weights.add(64 * j).cast());
         }
         let packed = _mm256_loadu_si256(weights.add(64 * (j / 2)).cast());
-        let low =
-            _mm256_and_si256(if j % 2 == 0 { packed } else { _mm256_srli_epi16::<4>(packed) }, _mm256_set1_epi8(15));
+        let lowest = if j.is_multiple_of(2) { packed } else { _mm256_srli_epi16::<4>(packed) };
+        let low = _mm256_and_si256(lowest, _mm256_set1_epi8(15));
         let (bits, place, mask) = match I::SHAPE.bits {
             5 => (4, j, 0x10),
             6 => (4 + j / 4, 2 * (j % 4), 0x30),

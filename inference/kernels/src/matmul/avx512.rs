@@ -2,6 +2,8 @@
 //! activation row, repeated sixteen times.
 
 #![allow(unsafe_code)]
+// Indices choose registers, in several arrays at once.
+#![allow(clippy::needless_range_loop)]
 
 use std::arch::x86_64::*;
 

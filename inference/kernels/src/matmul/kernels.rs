@@ -6,9 +6,9 @@ use gguf::Format;
 
 use super::activations::{self, Kind};
 use super::layout::TILE_ROWS;
+use super::scalar;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
-use super::{gate, scalar};
 use crate::Level;
 
 /// Activation rows that a kernel takes at most.
@@ -95,37 +95,6 @@ pub(super) fn rounding(level: Level) -> Rounding {
             round
         }
         _ => activations::round,
-    }
-}
-
-/// # Safety
-/// The processor has the level.
-pub(super) type Gate = unsafe fn(&mut Sums, &Sums);
-
-/// `gate::gate` for a level.
-///
-/// # Panics
-/// When the processor lacks the level.
-pub(super) fn gating(level: Level) -> Gate {
-    check(level);
-    match level {
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx512Vnni => {
-            #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,fma")]
-            fn gate(sums: &mut Sums, up: &Sums) {
-                gate::gate(&mut sums.0, &up.0);
-            }
-            gate
-        }
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx2 | Level::AvxVnni => {
-            #[target_feature(enable = "avx2,fma")]
-            fn gate(sums: &mut Sums, up: &Sums) {
-                gate::gate(&mut sums.0, &up.0);
-            }
-            gate
-        }
-        _ => |sums, up| gate::gate(&mut sums.0, &up.0),
     }
 }
 

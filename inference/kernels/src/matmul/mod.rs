@@ -8,7 +8,6 @@ mod activations;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-mod gate;
 mod kernels;
 mod layout;
 mod matrix;

@@ -5,11 +5,11 @@
 use std::ops::Range;
 
 use super::activations::Activations;
-use super::kernels::{Kernel, Pass, ROWS, Sums, gating, kernels};
+use super::kernels::{Kernel, Pass, ROWS, Sums, kernels};
 use super::layout::{GROUP, TILE_ROWS, tile_bytes};
 use super::matrix::Matrix;
-use crate::Level;
 use crate::pool::{Disjoint, Pool};
+use crate::{Level, ops};
 
 /// What becomes of the products.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +81,6 @@ pub fn multiply_gated(
 ) {
     assert_eq!(gate.rows(), up.rows(), "outputs of a gate and of what it gates");
     let out = Out::new(out, activations.rows(), gate.rows());
-    let apply = gating(level);
     pool.run(gate.tiles(), chunk(gate.tiles(), pool), &|range| {
         let [gate, up] = [gate, up].map(|matrix| Product::new(level, matrix, activations));
         let (mut gate_sums, mut up_sums) = (gate.sums(), up.sums());
@@ -90,11 +89,9 @@ pub fn multiply_gated(
             gate.sum(tile, rows.clone(), from_memory, gate_sums);
             up.sum(tile, rows.clone(), from_memory, up_sums);
             for ((row, gate_sums), up_sums) in rows.zip(gate_sums).zip(up_sums) {
-                // SAFETY: `gating` has seen that the processor has the level.
-                unsafe { apply(gate_sums, up_sums) };
                 // SAFETY: no other thread has this tile.
                 let out = unsafe { out.tile(row, 0, gate.matrix.rows(), tile) };
-                out.copy_from_slice(&gate_sums.0[..out.len()]);
+                ops::gate(level, &gate_sums.0[..out.len()], &up_sums.0[..out.len()], out);
             }
         });
     });
