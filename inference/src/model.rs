@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gguf::{ModelFile, Problem};
+use gguf::{Format, ModelFile, Problem};
 use kernels::kv::KvKind;
 
 use crate::backend::{Backend, CandleBackend, CandleModel, PackError, PackedBackend};
@@ -30,6 +30,8 @@ pub struct LoadOptions<'a> {
     pub threads: Option<NonZeroUsize>,
     /// How the packed backend keeps keys and values.
     pub kv: KvKind,
+    /// Format that the matrices of a folder in Hugging Face's layout are read in; Q8_0 if absent.
+    pub format: Option<Format>,
     /// Hears how many of the file's bytes are in their place, and how many there are.
     pub progress: Option<&'a dyn Fn(u64, u64)>,
 }
@@ -102,14 +104,15 @@ pub enum LoadError {
 }
 
 impl Model {
-    /// Reads and checks a GGUF file of llama architecture (Mistral, Llama 2) with Mistral v3 control tokens.
+    /// Reads and checks a model of llama architecture (Mistral, Llama 2) with Mistral v3 control tokens: a GGUF file, or
+    /// a folder in Hugging Face's layout.
     pub fn load(path: impl AsRef<Path>) -> Result<Model, LoadError> {
         Model::load_with(path, LoadOptions::default())
     }
 
     /// As `load`, with a say in what computes and how.
     pub fn load_with(path: impl AsRef<Path>, options: LoadOptions<'_>) -> Result<Model, LoadError> {
-        let file = ModelFile::open(path)?;
+        let file = ModelFile::open_as(path, options.format.unwrap_or(Format::Q8_0))?;
         file.check_memory(0)?;
         let path = file.path();
         let bad_tokenizer = |source| LoadError::Tokenizer { path: path.to_owned(), source };

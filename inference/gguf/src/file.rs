@@ -56,23 +56,21 @@ pub struct Matrix<'a> {
 }
 
 impl ModelFile {
-    /// Maps a model of llama architecture (Mistral, Llama 2) and checks all that it says: a GGUF file, or a folder as
-    /// [`ModelFile::open_folder`] takes it, in Q8_0.
+    /// Maps a model of llama architecture (Mistral, Llama 2) and checks all that it says. A GGUF file, or a folder in
+    /// Hugging Face's layout: `config.json`, `model.safetensors` (or shards and their `model.safetensors.index.json`),
+    /// and `tokenizer.json` or `tokenizer.model`. A folder's matrices are read in Q8_0.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path.as_ref();
-        if path.is_dir() {
-            return Self::open_folder(path, Format::Q8_0);
-        }
-        let parts = Bytes::map(path).and_then(gguf_file::read).map_err(|problem| problem.of(path))?;
-        Ok(ModelFile { path: path.to_owned(), parts })
+        Self::open_as(path, Format::Q8_0)
     }
 
-    /// Maps a folder in Hugging Face's layout: `config.json`, `model.safetensors` (or shards and their
-    /// `model.safetensors.index.json`), and `tokenizer.json` or `tokenizer.model`. Its matrices are read in `format`,
-    /// those that have rows of other than whole blocks in their own.
-    pub fn open_folder(path: impl AsRef<Path>, format: Format) -> Result<Self, Error> {
+    /// As `open`, with a folder's matrices in another format; where rows are not whole blocks of it, in their own.
+    pub fn open_as(path: impl AsRef<Path>, format: Format) -> Result<Self, Error> {
         let path = path.as_ref();
-        let parts = folder::read(path, &Bytes::map, format)?;
+        let parts = if path.is_dir() {
+            folder::read(path, &Bytes::map, format)?
+        } else {
+            Bytes::map(path).and_then(gguf_file::read).map_err(|problem| problem.of(path))?
+        };
         Ok(ModelFile { path: path.to_owned(), parts })
     }
 
@@ -83,7 +81,7 @@ impl ModelFile {
         Ok(ModelFile { path: path.to_owned(), parts })
     }
 
-    /// As `open_folder`, of the contents of its files by their names.
+    /// As `open_as`, of the contents of a folder's files by their names.
     pub fn from_folder_bytes(
         path: impl AsRef<Path>,
         files: &BTreeMap<&str, Vec<u8>>,
@@ -175,9 +173,9 @@ impl Stored {
         self.entry.dims.split_last().map_or((0, 0), |(columns, rows)| (rows.iter().product(), *columns))
     }
 
-    /// Bytes in the format that it is read in. It has whole blocks, so the length in the file stands for no case.
+    /// Bytes in the format that it is read in, of whose blocks its rows are made.
     fn byte_len(&self) -> usize {
-        byte_len(&self.entry.dims, self.read_as).unwrap_or(self.entry.range.len())
+        byte_len(&self.entry.dims, self.read_as).unwrap_or(0)
     }
 
     /// In the order and format that it is read in, row by row.

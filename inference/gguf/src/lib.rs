@@ -1,4 +1,7 @@
 //! Model files. Everything that a file says is checked before it is used; nothing here computes with a model.
+//!
+//! Reading order: [`ModelFile`], which opens GGUF files (`gguf_file.rs`) and folders in Hugging Face's layout
+//! (`folder.rs`); [`Shape`], [`RawVocab`] and [`Format`], which say what they hold; [`synth`], which writes them.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

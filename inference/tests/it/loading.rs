@@ -6,10 +6,10 @@ use candle_core::quantized::GgmlDType;
 use candle_core::quantized::gguf_file::Value;
 use gguf::Problem;
 use inference::backend::Backend;
-use inference::{LoadError, Model};
+use inference::{BackendChoice, LoadError, LoadOptions, Model};
 use tempfile::TempDir;
 
-use crate::support::{SmallModel, pocket};
+use crate::support::{SmallModel, pocket_path};
 
 struct Folder(TempDir);
 
@@ -50,7 +50,8 @@ fn check(model: SmallModel, expected: &str) {
 
 #[test]
 fn the_bundled_model_is_what_its_card_says() {
-    let model = pocket();
+    let options = LoadOptions { backend: BackendChoice::Candle, ..LoadOptions::default() };
+    let model = Model::load_with(pocket_path(), options).unwrap();
     let info = model.info();
     assert_eq!((info.context_len, info.vocab_size), (2048, 3072));
     assert_eq!(info.kv_bytes_per_token, 6 * 2 * 4 * 32 * 4);
@@ -188,13 +189,42 @@ fn tensors_that_would_change_what_is_computed_are_refused() {
 }
 
 #[test]
-fn the_context_ends_where_the_window_does() {
+fn the_context_ends_where_the_window_does_on_candle() {
     let folder = Folder::new();
     let path = folder.model(&small().set("llama.attention.sliding_window", Value::U32(100)));
     assert_eq!(gguf::ModelFile::open(&path).unwrap().shape().sliding_window, Some(100));
-    let model = Model::load(path).unwrap();
-    assert_eq!(model.info().context_len, 100);
-    assert_eq!(model.into_backend().context_len(), 100);
+    for (backend, context_len) in [(BackendChoice::Candle, 100), (BackendChoice::Packed, 512)] {
+        let model = Model::load_with(&path, LoadOptions { backend, ..LoadOptions::default() }).unwrap();
+        assert_eq!(model.info().context_len, context_len);
+        assert_eq!(model.into_backend().context_len(), context_len);
+    }
+}
+
+/// The file has holes where its tensors are, and takes no room.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_model_larger_than_the_memory_is_refused_before_it_is_read() {
+    use std::io::Seek;
+
+    use gguf::Format;
+    use gguf::synth::{Mix, Preset, RandomModel};
+
+    let folder = Folder::new();
+    let mut model = RandomModel::new(Preset::SevenB, Mix::All(Format::F32), 1);
+    (model.shape.layers, model.shape.hidden, model.shape.feed_forward) = (80, 16_384, 200_704);
+    model.shape.head_dim = 512;
+    let path = folder.0.path().join("huge.gguf");
+    let mut file = std::fs::File::create(&path).unwrap();
+    gguf::write(&mut file, &model.metadata(), &model.tensors(), |tensor, file| {
+        file.seek_relative(tensor.byte_len()? as i64)
+    })
+    .unwrap();
+    let length = file.stream_position().unwrap();
+    file.set_len(length).unwrap();
+    let message = folder.error(path);
+    let needed = model.tensors().iter().map(|tensor| tensor.byte_len().unwrap()).sum::<usize>();
+    assert!(message.starts_with(&format!("huge.gguf needs {needed} bytes of memory but ")), "{message}");
+    assert!(message.ends_with(" too few; take a smaller model or format, or free memory"), "{message}");
 }
 
 #[test]

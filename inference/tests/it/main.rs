@@ -5,6 +5,8 @@ mod chat;
 mod chat_model;
 mod engine;
 mod equivalence;
+mod folders;
+mod formats;
 mod hugging_face;
 mod loading;
 mod metrics;

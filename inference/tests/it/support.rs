@@ -81,6 +81,11 @@ impl SmallModel {
         SmallModel { metadata: metadata(), tensors, format }
     }
 
+    /// Its vocabulary, by id.
+    pub(crate) fn tokens() -> Vec<String> {
+        tokens().into_iter().map(|(token, _)| token).collect()
+    }
+
     pub(crate) fn set(mut self, key: &str, value: Value) -> Self {
         self.metadata.retain(|(name, _)| name != key);
         self.metadata.push((key.to_owned(), value));
@@ -118,7 +123,8 @@ impl SmallModel {
     }
 }
 
-fn metadata() -> Vec<(String, Value)> {
+/// Tokens with their types.
+fn tokens() -> Vec<(String, i32)> {
     let controls = ["<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[TOOL_CALLS]", "[AVAILABLE_TOOLS]"];
     let controls = controls.into_iter().chain(["[/AVAILABLE_TOOLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]"]);
     let mut tokens: Vec<(String, i32)> = controls.map(|name| (name.to_owned(), 3)).collect();
@@ -126,6 +132,11 @@ fn metadata() -> Vec<(String, Value)> {
     tokens.extend((0..256).map(|byte| (format!("<0x{byte:02X}>"), 6)));
     tokens.extend(('a'..='z').chain('A'..='Z').chain(['\u{2581}', '.']).map(|letter| (letter.to_string(), 1)));
     assert_eq!(tokens.len(), SmallModel::VOCAB_SIZE);
+    tokens
+}
+
+fn metadata() -> Vec<(String, Value)> {
+    let tokens = tokens();
     let names = tokens.iter().map(|(name, _)| Value::String(name.clone())).collect();
     let types = tokens.iter().map(|(_, token_type)| Value::I32(*token_type)).collect();
     let scores = (0..tokens.len()).map(|index| Value::F32(-(index as f32))).collect();
