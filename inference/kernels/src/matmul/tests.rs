@@ -199,6 +199,25 @@ fn every_level_gives_the_bits_of_the_reference() {
 }
 
 #[test]
+fn one_number_that_is_none_spoils_its_row_and_no_other() {
+    for_matrices(|matrix, _, random| {
+        if matrix.kind() == Kind::Floats {
+            return;
+        }
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut inputs = random.floats(2 * matrix.columns());
+            inputs[3] = value;
+            for level in Level::available() {
+                let out = products(level, &pool(1), matrix, &inputs);
+                let (spoilt, sound) = out.split_at(matrix.rows());
+                assert!(spoilt.iter().all(|product| product.is_nan()), "{level:?} {:?} {value}", matrix.format());
+                assert!(sound.iter().all(|product| product.is_finite()), "{level:?} {:?} {value}", matrix.format());
+            }
+        }
+    });
+}
+
+#[test]
 fn a_row_is_the_same_alone_in_any_batch_and_on_any_number_of_threads() {
     let columns = 3 * GROUP;
     for format in Format::ALL {
