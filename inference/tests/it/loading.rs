@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use candle_core::quantized::GgmlDType;
 use candle_core::quantized::gguf_file::Value;
 use gguf::Problem;
-use inference::backend::Backend;
+use gguf::synth::{Mix, Preset, RandomModel};
+use inference::backend::{Backend, BlockId, Logits, ModelInput};
 use inference::{BackendChoice, LoadError, LoadOptions, Model};
 use tempfile::TempDir;
 
-use crate::support::{SmallModel, pocket_path};
+use crate::support::{Numbers, SmallModel, pocket_path};
 
 struct Folder(TempDir);
 
@@ -63,6 +64,25 @@ fn a_small_model_loads() {
     let folder = Folder::new();
     let model = Model::load(folder.model(&small())).unwrap();
     assert_eq!(model.info().name, "small");
+}
+
+#[test]
+fn random_models_are_neither_sure_of_a_token_nor_indifferent() {
+    let folder = Folder::new();
+    let path = folder.0.path().join("random.gguf");
+    for preset in [Preset::Small, Preset::Pocket] {
+        let model = RandomModel::new(preset, Mix::Q4KM, 1);
+        model.write(&mut std::fs::File::create(&path).unwrap(), |_, _| {}).unwrap();
+        let mut backend = Model::load(&path).unwrap().into_backend();
+        backend.allocate(4).unwrap();
+        let prompt = Numbers(1).prompt(40, model.shape.vocab_size as u64);
+        let (mut input, mut logits) = (ModelInput::default(), Logits::default());
+        input.push(0, &prompt, &[0, 1, 2, 3].map(BlockId), true);
+        backend.forward(&input, &mut logits).unwrap();
+        let squares: f32 = logits.values.iter().map(|logit| logit * logit).sum();
+        let deviation = (squares / logits.values.len() as f32).sqrt();
+        assert!((1.0..9.0).contains(&deviation), "{preset:?}: {deviation}");
+    }
 }
 
 #[test]
@@ -207,7 +227,6 @@ fn a_model_larger_than_the_memory_is_refused_before_it_is_read() {
     use std::io::Seek;
 
     use gguf::Format;
-    use gguf::synth::{Mix, Preset, RandomModel};
 
     let folder = Folder::new();
     let mut model = RandomModel::new(Preset::SevenB, Mix::All(Format::F32), 1);
