@@ -1,6 +1,6 @@
 # The project's commands. `make demo` and `make test` need a Rust toolchain, gcc and make, and nothing else.
 
-.PHONY: help demo eval test lint fmt clippy doc deny deny-advisories typos bench model
+.PHONY: help demo eval test lint fmt clippy doc deny deny-advisories typos bench bench-peers model
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile
@@ -40,6 +40,13 @@ typos: ## spelling
 
 bench: ## the engine against candle-transformers, on the bundled model
 	cargo bench --bench engine
+
+# Needs python3 with venv, g++ and 3 GB (of 7b 16 GB more): llama.cpp is built and the models are made once, in the cache.
+SHAPES ?= 1b
+FORMATS ?= q4_k_m q4_0 q8_0
+ROUNDS ?= 5
+bench-peers: ## the engine against llama.cpp and candle-transformers; SHAPES="1b 7b", MODELS=, ROUNDS=, LONG=1
+	SHAPES="$(SHAPES)" FORMATS="$(FORMATS)" MODELS="$(MODELS)" ROUNDS="$(ROUNDS)" LONG="$(LONG)" benches/peers/run.sh
 
 # Needs Python and three hours; models/pocket/README.md says more.
 model: ## retrain the bundled model

@@ -1,9 +1,14 @@
 //! The command line: what can be asked, and the help that teaches it.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use gguf::Format;
+use gguf::synth::{Mix, Preset};
+use inference::{BackendChoice, KvKind};
 use types::{AgentName, TaskClass, TaskId, TaskState};
 
 use crate::help;
@@ -36,6 +41,9 @@ pub(crate) enum Command {
     /// Look at agents and check their files.
     #[command(subcommand)]
     Agent(AgentCommand),
+    /// Look at model files, check them, measure them, or make some.
+    #[command(subcommand)]
+    Model(ModelCommand),
     /// Run cases with known answers through the whole product and score the agents.
     Eval(EvalArgs),
     /// Start the reference tool server: /parse, /validate, /table.
@@ -189,6 +197,126 @@ pub(crate) struct ValidateArgs {
     /// The configuration to check as well.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ModelCommand {
+    /// Show what a model file holds: dimensions, formats, tokenizer, memory.
+    Inspect(InspectArgs),
+    /// Check a model file from its header to the tokens that it writes.
+    Verify(VerifyArgs),
+    /// Measure how fast a model runs here, and how fast this machine could run it at most.
+    Bench(BenchArgs),
+    /// Write a model of random weights, of any shape and format, to measure with.
+    Synth(SynthArgs),
+}
+
+#[derive(Args)]
+#[command(after_help = help::INSPECT)]
+pub(crate) struct InspectArgs {
+    /// The model: a .gguf file, or a folder in Hugging Face's layout.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// List every tensor.
+    #[arg(long)]
+    pub(crate) tensors: bool,
+    /// Tell the memory for so many tokens of context, over all sequences together; the model's own context if absent.
+    #[arg(long, value_name = "TOKENS")]
+    pub(crate) context: Option<u64>,
+}
+
+#[derive(Args)]
+#[command(after_help = help::VERIFY)]
+pub(crate) struct VerifyArgs {
+    /// The model: a .gguf file, or a folder in Hugging Face's layout.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The file's SHA-256, 64 hexadecimal digits, as its publisher tells it.
+    #[arg(long, value_name = "HEX", value_parser = sha256)]
+    pub(crate) sha256: Option<String>,
+}
+
+#[derive(Args)]
+#[command(after_help = help::BENCH)]
+pub(crate) struct BenchArgs {
+    /// The model; without it, the bundled one.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Measure eight sequences that go on from 4,096 tokens each, too.
+    #[arg(long)]
+    pub(crate) long: bool,
+    /// Runs of each; figures are their medians.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) runs: u32,
+    /// Threads of the packed backend; all cores if absent. Candle's are `CANDLE_NUM_THREADS` of the environment.
+    #[arg(long)]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// How the packed backend keeps keys and values.
+    #[arg(long, default_value = "f16", value_parser = one_of(KV_KINDS))]
+    pub(crate) kv: KvKind,
+    /// What computes; auto is packed where that runs.
+    #[arg(long, default_value = "auto", value_parser = one_of(BACKENDS))]
+    pub(crate) backend: BackendChoice,
+}
+
+#[derive(Args)]
+#[command(after_help = help::SYNTH)]
+pub(crate) struct SynthArgs {
+    /// Its dimensions: the bundled model's, a test's, TinyLlama's or Mistral 7B's.
+    #[arg(long, value_parser = one_of(Preset::ALL.map(|preset| (preset.name(), preset))))]
+    pub(crate) shape: Preset,
+    /// The format of its matrices; q4_k_m is Q4_K with Q6_K where it matters most.
+    #[arg(long, ignore_case = true, value_parser = one_of(MIXES))]
+    pub(crate) format: Mix,
+    /// Another seed, another model; the same one, the same bytes.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// The file to write, which must not be there yet.
+    #[arg(value_name = "OUT")]
+    pub(crate) out: PathBuf,
+}
+
+/// Ways to keep keys and values.
+pub(crate) const KV_KINDS: [(&str, KvKind); 2] = [("f16", KvKind::F16), ("int8", KvKind::Int8)];
+
+/// Backends.
+pub(crate) const BACKENDS: [(&str, BackendChoice); 3] =
+    [("auto", BackendChoice::Auto), ("packed", BackendChoice::Packed), ("candle", BackendChoice::Candle)];
+
+/// Formats of a model's matrices.
+pub(crate) const MIXES: [(&str, Mix); 9] = [
+    ("q4_k_m", Mix::Q4KM),
+    ("q4_0", Mix::All(Format::Q4_0)),
+    ("q8_0", Mix::All(Format::Q8_0)),
+    ("q4_k", Mix::All(Format::Q4K)),
+    ("q5_k", Mix::All(Format::Q5K)),
+    ("q6_k", Mix::All(Format::Q6K)),
+    ("f16", Mix::All(Format::F16)),
+    ("bf16", Mix::All(Format::BF16)),
+    ("f32", Mix::All(Format::F32)),
+];
+
+/// What goes by this name in a list of [`one_of`]'s.
+pub(crate) fn name_of<T: PartialEq>(values: &[(&'static str, T)], value: T) -> &'static str {
+    values.iter().find(|(_, one)| *one == value).map_or("", |(name, _)| name)
+}
+
+/// A value by its name.
+fn one_of<T, const N: usize>(values: [(&'static str, T); N]) -> impl TypedValueParser<Value = T>
+where
+    T: Copy + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(values.map(|(name, _)| name)).try_map(move |name| {
+        let named = values.iter().find(|(one, _)| one.eq_ignore_ascii_case(&name));
+        named.map(|(_, value)| *value).ok_or("no such value")
+    })
+}
+
+fn sha256(text: &str) -> Result<String, &'static str> {
+    match text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        true => Ok(text.to_ascii_lowercase()),
+        false => Err("a SHA-256 has 64 hexadecimal digits"),
+    }
 }
 
 #[derive(Args)]

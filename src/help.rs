@@ -48,6 +48,44 @@ Examples:
   talon agent validate --config talon.yml
   talon agent validate --json | jq .     file, line, column, message, hint";
 
+pub(crate) const INSPECT: &str = "\
+Examples:
+  talon model inspect mistral-7b.gguf
+  talon model inspect mistral-7b.gguf --context 131072     32 sequences of 4,096 tokens each
+  talon model inspect mistral-7b.gguf --tensors --json | jq '.tensors[].format'
+
+It reads the header alone, at any size. Memory is that of weights, keys and values; buffers are small beside them.";
+
+pub(crate) const VERIFY: &str = "\
+Examples:
+  talon model verify mistral-7b.gguf
+  talon model verify mistral-7b.gguf --sha256 $(cut -d' ' -f1 mistral-7b.gguf.sha256)
+  talon model verify mistral-7b.gguf --json | jq -e .fine
+
+It reads everything, loads the model with the packed backend and with candle, one after the other, and lets both write a
+few tokens: their logits must be finite and agree. Candle needs about twice the file's size of memory. The exit code is 1
+when something is wrong.";
+
+pub(crate) const BENCH: &str = "\
+Examples:
+  talon model bench                      the bundled model
+  talon model bench mistral-7b.gguf --long
+  talon model bench mistral-7b.gguf --kv int8 --threads 8 --runs 9
+  talon model bench mistral-7b.gguf --json > bench.json
+
+Prefill reads one prompt; decode x 8 writes in eight sequences at once, and counts the tokens of all. The limit of a row
+is what the machine allows at most: two operations per weight and token, as fast as its 8-bit instructions go, or the
+weights, keys and values of a step, as fast as memory gives them, whichever takes longer. Both are measured first. Leave
+the machine alone meanwhile.";
+
+pub(crate) const SYNTH: &str = "\
+Examples:
+  talon model synth --shape 1b --format q4_k_m 1b.gguf
+  talon model synth --shape 7b --format q4_0 7b.gguf        4 GB
+  talon model synth --shape small --format f32 --seed 7 small.gguf
+
+Such a model answers noise, as fast as a trained one of the same shape and format.";
+
 pub(crate) const EVAL: &str = "\
 Examples:
   talon eval                             config/evals/*.jsonl below this folder

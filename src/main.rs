@@ -16,6 +16,7 @@ mod failure;
 mod help;
 mod logging;
 mod metrics;
+mod model;
 mod models;
 mod output;
 mod patience;
@@ -81,6 +82,7 @@ async fn dispatch(command: Command, json: bool) -> Result<(), Failure> {
         Command::Task(command) => task::run(command, json).await,
         Command::Enqueue(arguments) => enqueue::run(arguments, json).await,
         Command::Agent(command) => agent::run(command, json).await,
+        Command::Model(command) => model::run(command, json).await,
         Command::Eval(arguments) => eval::run(arguments, json).await,
         Command::Toolserver(arguments) => toolserver::run(arguments).await,
         Command::Completions { shell } => completions::run(shell),

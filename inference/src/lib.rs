@@ -11,6 +11,7 @@ pub mod chat;
 pub mod chat_model;
 pub mod engine;
 pub mod grammar;
+pub mod measure;
 mod model;
 pub mod tokenizer;
 

@@ -17,6 +17,7 @@ mod disk_full;
 mod documents;
 mod enqueue;
 mod kill;
+mod model;
 mod shutdown;
 mod start;
 mod task;
