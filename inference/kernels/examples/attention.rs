@@ -29,10 +29,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let shape = KvShape { num_layers: NUM_LAYERS, num_kv_heads: SHAPE.num_kv_heads, head_dim: SHAPE.head_dim, kind };
     let mut kv = Kv::new(shape, POSITIONS / BLOCK)?;
-    let started = Instant::now();
-    fill(&mut kv);
-    let per_token = started.elapsed() / POSITIONS as u32;
-    println!("{}, {kind:?}: appending a token, fresh memory, all layers: {per_token:?}", level.name());
+    for memory in ["fresh", "used"] {
+        let started = Instant::now();
+        fill(&mut kv);
+        let per_token = started.elapsed() / POSITIONS as u32;
+        println!("{}, {kind:?}, {memory} memory: appending a token takes {per_token:?}", level.name());
+    }
     for num_threads in [1, 2] {
         let pool = Pool::new(NonZeroUsize::new(num_threads).ok_or("no threads")?)?;
         println!("{num_threads} threads, ms per layer, x{NUM_LAYERS}, GB/s of keys and values:");

@@ -184,8 +184,7 @@ impl KvWriter<'_> {
 
 /// Keeps the number finite: another sequence may read past its own end, and zero times infinity is no number.
 fn bounded(number: f32, largest: f32) -> f32 {
-    let number = if number > -largest { number } else { -largest };
-    if number < largest { number } else { largest }
+    number.max(-largest).min(largest)
 }
 
 fn write_halves<'a>(numbers: &[f32], to: impl IntoIterator<Item = &'a AtomicU16>) {

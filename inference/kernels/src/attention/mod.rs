@@ -52,7 +52,6 @@ impl AttentionShape {
     fn first_seen(&self, position: usize) -> usize {
         self.window.map_or(0, |window| (position + 1).saturating_sub(window))
     }
-
 }
 
 /// A sequence's rows in a step; their keys and values are in the store before they attend.

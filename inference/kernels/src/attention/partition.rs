@@ -3,15 +3,15 @@
 use half::f16;
 
 use super::plan::Tile;
-use super::tile::{next_panel, panel_width};
+use super::tile::{next_width, panel_width};
 use super::{BLOCKS_PER_PARTITION, LOWEST, PARTITION, SCORES_PER_QUERY, Step, record_len};
 use crate::kv::{BLOCK, Kv};
 use crate::memory::Plain;
 use crate::ops::exp2;
 use crate::ops::simd::{LANES, Lanes, Simd, prefetch};
 
-/// Queries whose values are blended side by side.
-const BLENDED: usize = 4;
+/// Queries for which values are blended at once, in registers.
+const BLENDED: usize = 6;
 
 /// How a key's or value's number is kept.
 pub(super) trait Element: Plain {
@@ -84,20 +84,25 @@ pub(super) fn attend_partition<S: Simd, T: Element>(
     let blocks = &blocks[..end - start];
     score_all(simd, step, tile, blocks, queries, scores);
     hide(step, tile, start * BLOCK, blocks.len(), scores);
-    let len = record_len(step.shape);
+    let (num_queries, len) = (tile.num_queries(step.shape), record_len(step.shape));
     let mut first = 0;
-    while let Some(panel) = next_panel(first, tile.num_queries(step.shape), BLENDED) {
-        let scores = &mut scores[first * SCORES_PER_QUERY..][..panel.width * SCORES_PER_QUERY];
-        let records = &mut records[first * len..][..panel.width * len];
-        for (scores, record) in scores.chunks_exact_mut(SCORES_PER_QUERY).zip(records.chunks_exact_mut(len)) {
-            weigh(simd, blocks, scores, record);
+    while first < num_queries {
+        let width = next_width(num_queries - first, BLENDED);
+        let scores = &mut scores[first * SCORES_PER_QUERY..][..width * SCORES_PER_QUERY];
+        let records = &mut records[first * len..][..width * len];
+        for (scores, record) in scores.chunks_exact(SCORES_PER_QUERY).zip(records.chunks_exact_mut(len)) {
+            find_largest(simd, &scores[..blocks.len()], record);
         }
-        match panel.width {
+        for (scores, record) in scores.chunks_exact_mut(SCORES_PER_QUERY).zip(records.chunks_exact_mut(len)) {
+            weigh(simd, blocks, &mut scores[..blocks.len()], record);
+        }
+        match width {
+            6 => blend_rows::<S, T, 6>(simd, blocks, first == 0, scores, records),
             4 => blend_rows::<S, T, 4>(simd, blocks, first == 0, scores, records),
             2 => blend_rows::<S, T, 2>(simd, blocks, first == 0, scores, records),
             _ => blend_rows::<S, T, 1>(simd, blocks, first == 0, scores, records),
         }
-        first += panel.width;
+        first += width;
     }
 }
 
@@ -132,20 +137,22 @@ fn score_blocks<S: Simd, T: Element, const B: usize>(
 ) {
     let head_dim = step.shape.head_dim;
     let mut first = 0;
-    while let Some(panel) = next_panel(first, num_queries, panel_width::<S>()) {
-        let queries = &queries[first * head_dim..][..panel.width * head_dim];
+    while first < num_queries {
+        let width = next_width(num_queries - first, panel_width::<S>());
+        let queries = &queries[first * head_dim..][..width * head_dim];
         let scores = &mut scores[first * SCORES_PER_QUERY..];
-        match panel.width {
+        match width {
             8 => score::<S, T, 8, B>(simd, queries, blocks, first == 0, scores),
+            6 => score::<S, T, 6, B>(simd, queries, blocks, first == 0, scores),
             4 => score::<S, T, 4, B>(simd, queries, blocks, first == 0, scores),
             2 => score::<S, T, 2, B>(simd, queries, blocks, first == 0, scores),
             _ => score::<S, T, 1, B>(simd, queries, blocks, first == 0, scores),
         }
-        first += panel.width;
+        first += width;
     }
 }
 
-/// A panel of `Q` queries with `B` blocks, in registers.
+/// A panel of `Q` queries with `B` blocks, in registers; the first one asks for the values, which come next.
 #[inline(always)]
 fn score<S: Simd, T: Element, const Q: usize, const B: usize>(
     simd: S,
@@ -193,26 +200,31 @@ fn hide(step: &Step<'_>, tile: &Tile, start: usize, num_blocks: usize, scores: &
     let queries = scores.chunks_exact_mut(SCORES_PER_QUERY).take(tile.num_queries(step.shape));
     for (query, scores) in queries.enumerate() {
         let position = tile.position + query / group;
-        let first_seen = step.shape.first_seen(position).saturating_sub(start);
-        let end_of_seen = (position + 1).saturating_sub(start);
-        for hidden in (0..first_seen.min(num_blocks * BLOCK)).chain(end_of_seen..num_blocks * BLOCK) {
-            scores[hidden / BLOCK].0[hidden % BLOCK] = f32::NEG_INFINITY;
+        let seen = step.shape.first_seen(position).saturating_sub(start)..(position + 1).saturating_sub(start);
+        let end = num_blocks * BLOCK;
+        for hidden in [0..seen.start.min(end), seen.end.min(end)..end] {
+            for hidden in hidden {
+                scores[hidden / BLOCK].0[hidden % BLOCK] = f32::NEG_INFINITY;
+            }
         }
     }
 }
 
-/// Turns a query's scores into weights relative to the largest, and begins its record with that and the sums of weights.
+/// Begins a query's record with its largest score.
 #[inline(always)]
-fn weigh<S: Simd, T>(simd: S, blocks: &[Block<'_, T>], scores: &mut [Lanes], record: &mut [Lanes]) {
-    let scores = &mut scores[..blocks.len()];
+fn find_largest<S: Simd>(simd: S, scores: &[Lanes], record: &mut [Lanes]) {
     let mut largest = simd.splat(LOWEST);
-    for score in scores.iter() {
+    for score in scores {
         largest = simd.max(largest, simd.load(&score.0));
     }
     simd.store(largest, &mut record[0].0);
-    let largest = record[0].max();
-    record[0] = Lanes([largest; LANES]);
-    let largest = simd.splat(largest);
+    record[0] = Lanes([record[0].max(); LANES]);
+}
+
+/// Turns a query's scores into weights relative to the largest, and puts their sums into its record.
+#[inline(always)]
+fn weigh<S: Simd, T>(simd: S, blocks: &[Block<'_, T>], scores: &mut [Lanes], record: &mut [Lanes]) {
+    let largest = simd.load(&record[0].0);
     let mut total = simd.zero();
     for (score, block) in scores.iter_mut().zip(blocks) {
         let mut weight = exp2(simd, simd.sub(simd.load(&score.0), largest));
@@ -225,7 +237,7 @@ fn weigh<S: Simd, T>(simd: S, blocks: &[Block<'_, T>], scores: &mut [Lanes], rec
     simd.store(total, &mut record[1].0);
 }
 
-/// Blends the values by the weights of `Q` queries, strip by strip.
+/// Blends the values by the weights of `Q` queries, strip by strip; the first ones ask for the next partition's keys.
 #[inline(always)]
 fn blend_rows<S: Simd, T: Element, const Q: usize>(
     simd: S,
@@ -236,13 +248,14 @@ fn blend_rows<S: Simd, T: Element, const Q: usize>(
 ) {
     let vectors = records.len() / Q - 2;
     let mut first = 0;
-    while let Some(strip) = next_panel(first, vectors, strip_width::<S>()) {
-        match strip.width {
+    while first < vectors {
+        let width = next_width(vectors - first, strip_width::<S>());
+        match width {
             4 => blend::<S, T, Q, 4>(simd, blocks, first, is_first, weights, records),
             2 => blend::<S, T, Q, 2>(simd, blocks, first, is_first, weights, records),
             _ => blend::<S, T, Q, 1>(simd, blocks, first, is_first, weights, records),
         }
-        first += strip.width;
+        first += width;
     }
 }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::{AttentionShape, PARTITION, Sequence, record_len};
 use crate::kv::BLOCK;
 
-/// Queries that share the keys that were read and converted for them; their scores of a partition fit the second cache.
+/// Queries for which keys are read once; their scores of a partition fit the second cache.
 const QUERIES_PER_TILE: usize = 64;
 /// Tiles that each thread should find at least, so that all end at about the same time.
 const TILES_PER_THREAD: usize = 4;
@@ -110,9 +110,11 @@ impl Plan {
                 partials: Some(num_lanes + (first - whole.partitions.start) * lanes_per_partition),
                 ..whole.clone()
             };
-            *tile = part(whole.partitions.start);
-            let others = whole.partitions.clone().step_by(length).skip(1);
-            self.tiles.extend(others.map(part));
+            let mut parts = whole.partitions.clone().step_by(length).map(part);
+            if let Some(first) = parts.next() {
+                *tile = first;
+            }
+            self.tiles.extend(parts);
             num_lanes += whole.partitions.len() * lanes_per_partition;
             self.split.push(whole);
         }

@@ -81,47 +81,49 @@ fn grow<V: Copy>(vec: &mut Vec<V>, len: usize, value: V) {
     }
 }
 
-/// Queries in panels, the widest first.
-#[derive(Clone, Copy)]
-pub(super) struct Panel {
-    pub(super) first: usize,
-    pub(super) width: usize,
-}
-
-/// Cuts `num_queries` into panels of a power of two up to `widest`.
+/// How many of what is `left` to take next: `widest`, or else a power of two.
 #[inline(always)]
-pub(super) fn next_panel(first: usize, num_queries: usize, widest: usize) -> Option<Panel> {
-    if first == num_queries {
-        return None;
-    }
-    let mut width = widest;
-    while width > num_queries - first {
-        width /= 2;
-    }
-    Some(Panel { first, width })
+pub(super) const fn next_width(left: usize, widest: usize) -> usize {
+    if left >= widest { widest } else { 1 << left.ilog2() }
 }
 
-/// How many queries meet a key at once.
+/// Queries that meet a key at once, in registers.
 pub(super) const fn panel_width<S: Simd>() -> usize {
-    if S::REGISTERS >= 32 { 8 } else { 4 }
+    if S::REGISTERS >= 32 { 8 } else { 6 }
 }
 
 /// Lays out the tile's queries panel by panel, as `[head_dim][width]`, scaled for scores that are powers of two.
+#[inline(always)]
 fn pack<S: Simd>(step: &Step<'_>, tile: &Tile, packed: &mut [f32]) {
     let head_dim = step.shape.head_dim;
-    let group = step.shape.group();
-    let scale = LOG2_E / (head_dim as f32).sqrt();
+    let num_queries = tile.num_queries(step.shape);
     let mut first = 0;
-    while let Some(panel) = next_panel(first, tile.num_queries(step.shape), panel_width::<S>()) {
-        for column in 0..panel.width {
-            let query = panel.first + column;
-            let (row, head) = (tile.first_row + query / group, tile.kv_head * group + query % group);
-            let query = &step.queries[row * step.row_width + head * head_dim..][..head_dim];
-            let to = packed[panel.first * head_dim + column..].iter_mut().step_by(panel.width);
-            for (to, value) in to.zip(query) {
-                *to = value * scale;
-            }
+    while first < num_queries {
+        let width = next_width(num_queries - first, panel_width::<S>());
+        let packed = &mut packed[first * head_dim..][..width * head_dim];
+        match width {
+            8 => pack_panel::<8>(step, tile, first, packed),
+            6 => pack_panel::<6>(step, tile, first, packed),
+            4 => pack_panel::<4>(step, tile, first, packed),
+            2 => pack_panel::<2>(step, tile, first, packed),
+            _ => pack_panel::<1>(step, tile, first, packed),
         }
-        first += panel.width;
+        first += width;
+    }
+}
+
+#[inline(always)]
+fn pack_panel<const Q: usize>(step: &Step<'_>, tile: &Tile, first: usize, packed: &mut [f32]) {
+    let (head_dim, group) = (step.shape.head_dim, step.shape.group());
+    let scale = LOG2_E / (head_dim as f32).sqrt();
+    let mut queries = [&step.queries[..0]; Q];
+    for (index, query) in (first..).zip(&mut queries) {
+        let (row, head) = (tile.first_row + index / group, tile.kv_head * group + index % group);
+        *query = &step.queries[row * step.row_width + head * head_dim..][..head_dim];
+    }
+    for (dim, packed) in packed.as_chunks_mut::<Q>().0.iter_mut().enumerate() {
+        for q in 0..Q {
+            packed[q] = queries[q][dim] * scale;
+        }
     }
 }

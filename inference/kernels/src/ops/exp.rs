@@ -7,7 +7,8 @@ const SMALLEST: f32 = -126.0;
 /// Adding it rounds to an integer, and leaves that in the low bits.
 const ROUND: f32 = 12_582_912.0;
 /// `2^r` by powers of `r`, from the sixth down to the first; the least relative error on `|r| <= 1/2`.
-const COEFFICIENTS: [f32; 6] = [1.535_336_2e-4, 1.339_887_5e-3, 9.618_437e-3, 5.550_332_4e-2, 2.402_264_8e-1, 6.931_472e-1];
+const COEFFICIENTS: [f32; 6] =
+    [1.535_336_2e-4, 1.339_887_5e-3, 9.618_437e-3, 5.550_332_4e-2, 2.402_264_8e-1, 6.931_472e-1];
 
 /// `2^x` for `x <= 127`, within 2e-7 of the true value; zero for `x < -126`; exactly one for zero.
 #[inline(always)]

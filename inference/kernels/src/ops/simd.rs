@@ -22,27 +22,29 @@ pub(crate) struct Lanes(pub(crate) [f32; LANES]);
 impl Lanes {
     pub(crate) const ZERO: Lanes = Lanes([0.0; LANES]);
 
-    /// Adds up by halves.
+    /// By halves.
     #[inline(always)]
-    pub(crate) fn sum(&self) -> f32 {
-        let mut sums = self.0;
-        let mut width = LANES / 2;
-        while width > 0 {
-            for lane in 0..width {
-                sums[lane] += sums[lane + width];
-            }
+    pub(crate) fn sum(mut self) -> f32 {
+        let mut width = LANES;
+        while width > 1 {
             width /= 2;
+            for lane in 0..width {
+                self.0[lane] += self.0[lane + width];
+            }
         }
-        sums[0]
+        self.0[0]
     }
 
     #[inline(always)]
-    pub(crate) fn max(&self) -> f32 {
-        let mut largest = f32::NEG_INFINITY;
-        for lane in self.0 {
-            largest = max(largest, lane);
+    pub(crate) fn max(mut self) -> f32 {
+        let mut width = LANES;
+        while width > 1 {
+            width /= 2;
+            for lane in 0..width {
+                self.0[lane] = max(self.0[lane], self.0[lane + width]);
+            }
         }
-        largest
+        self.0[0]
     }
 }
 
