@@ -150,6 +150,7 @@ impl EngineMetrics {
     }
 
     pub(super) fn planned(&self, plan: &StepPlan) {
+        self.prefix_cache_hits.inc_by(plan.num_taken_over as u64);
         self.preemptions.inc_by(plan.num_preempted as u64);
         self.iteration_tokens.observe(plan.num_rows() as f64);
     }

@@ -108,11 +108,8 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// A panic here is this request's own.
     pub(super) fn sample(&mut self, logits: &mut [f32]) -> Sampled {
-        catch_unwind(AssertUnwindSafe(|| self.sampler.sample(logits))).unwrap_or_else(|panic| {
-            Sampled::Failed(format!("choosing the next token panicked: {}", panic_text(panic.as_ref())))
-        })
+        guarded(|| self.sampler.sample(logits))
     }
 
     /// Whether it ends now, whatever it has; without a reason when nobody listens any more.
@@ -295,7 +292,26 @@ impl<B: Backend> Engine<B> {
     }
 }
 
+/// A panic of a sampler or a grammar is its own request's failure.
+fn guarded(choose: impl FnOnce() -> Sampled) -> Sampled {
+    catch_unwind(AssertUnwindSafe(choose)).unwrap_or_else(|panic| {
+        Sampled::Failed(format!("choosing the next token panicked: {}", panic_text(panic.as_ref())))
+    })
+}
+
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_choosing_a_token_is_a_failure_of_its_request() {
+        let expected = Sampled::Failed("choosing the next token panicked: a bad mask".to_owned());
+        assert_eq!(guarded(|| panic!("a bad mask")), expected);
+        assert_eq!(guarded(|| Sampled::Stop), Sampled::Stop);
+    }
 }

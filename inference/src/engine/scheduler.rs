@@ -38,6 +38,8 @@ pub(crate) struct StepPlan {
     pub(crate) chunks: Vec<Chunk>,
     /// Sequences that stopped waiting, with the tokens of theirs that the cache had.
     pub(crate) admitted: Vec<(SequenceId, usize)>,
+    /// Tokens of prompts that were taken over from others after admission.
+    pub(crate) num_taken_over: usize,
     /// How many went back to waiting.
     pub(crate) num_preempted: usize,
 }
@@ -81,7 +83,7 @@ impl Scheduler {
     pub(crate) fn plan(&mut self, plan: &mut StepPlan) {
         plan.chunks.clear();
         plan.admitted.clear();
-        plan.num_preempted = 0;
+        (plan.num_taken_over, plan.num_preempted) = (0, 0);
         self.decode(plan);
         if plan.num_preempted == 0 {
             self.admit(plan);
@@ -201,7 +203,7 @@ impl Scheduler {
 
     /// The next of a class with a prompt to compute. It first takes over what others have computed of it by now; and who
     /// comes to a block that another begins to compute in this step waits to take that over, too.
-    fn next_prefill(&mut self, class: TaskClass, after: Option<SequenceId>, plan: &StepPlan) -> Option<SequenceId> {
+    fn next_prefill(&mut self, class: TaskClass, after: Option<SequenceId>, plan: &mut StepPlan) -> Option<SequenceId> {
         let from = after.map_or(Included(SequenceId { class, number: 0 }), Excluded);
         let to = Included(SequenceId { class, number: u64::MAX });
         for (id, sequence) in self.running.range_mut((from, to)) {
@@ -210,7 +212,9 @@ impl Scheduler {
                 continue;
             }
             self.blocks.reuse(&mut sequence.table, &sequence.tokens);
-            sequence.num_computed = sequence.num_computed.max(sequence.table.num_full_tokens());
+            let num_taken_over = sequence.table.num_full_tokens().saturating_sub(sequence.num_computed);
+            sequence.num_computed += num_taken_over;
+            plan.num_taken_over += num_taken_over;
             let node = sequence.table.next_node(&sequence.tokens);
             if node.is_some_and(|node| self.in_progress.contains(&node)) {
                 continue;
@@ -264,6 +268,8 @@ impl Scheduler {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use TaskClass::{Batch, Interactive, Normal};
 
     use super::super::block_manager::CacheSalt;
@@ -380,7 +386,11 @@ mod tests {
         assert_eq!(rows(&mut scheduler), [(0, 64)], "the others wait for what it computes");
         assert_eq!(rows(&mut scheduler), [(0, 46)]);
         // 96 tokens are shared; the rest of the prompts differs.
-        assert_eq!(rows(&mut scheduler), [(0, 1), (1, 14), (2, 14)]);
+        let mut plan = StepPlan::default();
+        scheduler.plan(&mut plan);
+        assert_eq!(plan.num_taken_over, 2 * 32, "after 64 each in the step before");
+        let chunks: Vec<_> = plan.chunks.iter().map(|chunk| (chunk.id.number, chunk.num_rows)).collect();
+        assert_eq!(chunks, [(0, 1), (1, 14), (2, 14)]);
         assert_eq!(scheduler.blocks.num_referenced(), 6 + 3);
     }
 

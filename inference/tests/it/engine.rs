@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use inference::backend::{BLOCK_TOKENS, Backend, BackendError, BackendMemory, Logits, ModelInput};
 use inference::engine::start;
 use inference::{
-    EngineConfig, EngineHandle, Event, FinishReason, GenerateRequest, Generation, Refused, SamplingParams, TokenId,
+    CacheSalt, EngineConfig, EngineHandle, EngineMetrics, Event, FinishReason, GenerateRequest, Generation, Refused,
+    SamplingParams, TokenId,
 };
+use prometheus::Registry;
 use types::TaskClass;
 
 use crate::support::{Numbers, ids, metrics};
@@ -307,34 +310,68 @@ async fn contradicting_limits_are_refused() {
     );
 }
 
-/// The backend's own assertions hold every sequence to its blocks; the engine's, whenever it is idle, to its budget.
+#[tokio::test]
+async fn running_out_of_blocks_makes_requests_wait_and_fails_none() {
+    let registry = Registry::new();
+    // Each counts on 17 blocks when it is admitted, and wants 21 in the end.
+    let config = EngineConfig { kv_cache_bytes: 8 * 16 * 54, ..CONFIG };
+    let engine = start(Counting::default(), config, EngineMetrics::register(&registry).unwrap()).unwrap();
+    // As tenants of their own, or they would share all that they say.
+    let request = |tenant| GenerateRequest { cache_salt: CacheSalt(tenant), ..request(&[3; 16], 310) };
+    let generations: Vec<_> = (0..12).map(|tenant| engine.generate(request(tenant)).unwrap()).collect();
+    let expected: Vec<u32> = (4..).map(|token| token % 8).take(310).collect();
+    for generation in generations {
+        assert_eq!(outcome(generation).await, (expected.clone(), FinishReason::Length));
+    }
+    engine.drain().await;
+    let families = registry.gather();
+    let preemptions = families.iter().find(|family| family.name() == "openclaw_engine_preemptions_total").unwrap();
+    assert!(preemptions.get_metric()[0].get_counter().get_value() > 0.0);
+    assert_eq!(engine.stats().kv_tokens_used, 0);
+}
+
+/// Reads some of it and goes away.
+async fn leave(mut generation: Generation, after: u64) {
+    for _ in 0..after {
+        generation.next().await;
+    }
+}
+
+/// The backend's own assertions hold every sequence to its blocks; the engine's, whenever it is idle, to holding nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn thousands_of_random_requests_each_end_once_and_leave_nothing_behind() {
     let engine = engine(CONFIG);
     let mut numbers = Numbers(11);
     let mut outcomes = BTreeMap::new();
-    for _ in 0..60 {
-        let mut kept = Vec::new();
+    for _ in 0..100 {
+        let (mut kept, mut left) = (Vec::new(), Vec::new());
         for _ in 0..40 {
-            let length = 1 + numbers.below(30) as usize;
-            let mut prompt = numbers.prompt(length, 8);
+            let length = 1 + numbers.below(60) as usize;
+            // Half of the prompts begin alike.
+            let mut prompt = if numbers.below(2) == 0 { ids([1; 40]) } else { ids([]) };
+            prompt.extend(numbers.prompt(length, 8));
+            let last = prompt.len() - 1;
             match numbers.below(40) {
-                0 => prompt[length / 2] = PANIC,
-                1 => prompt[length / 2] = FAIL,
-                2 => prompt[length - 1] = NAN,
-                3 => prompt[length - 1] = STOP,
+                0 => prompt[last / 2] = PANIC,
+                1 => prompt[last / 2] = FAIL,
+                2 => prompt[last] = NAN,
+                3 => prompt[last] = STOP,
                 _ => {}
             }
-            let mut request = request(&[], 1 + numbers.below(25) as usize);
+            let max_new_tokens = if numbers.below(20) == 0 { 290 } else { 1 + numbers.below(25) as usize };
+            let mut request = request(&[], max_new_tokens);
             request.prompt = prompt;
             request.class = TaskClass::ALL[numbers.below(3) as usize];
+            request.cache_salt = CacheSalt(numbers.below(2));
             request.deadline = (numbers.below(20) == 0).then(Instant::now);
             let generation = engine.generate(request).unwrap();
-            if numbers.below(8) > 0 {
-                kept.push(outcome(generation));
+            match numbers.below(6) {
+                0 => left.push(leave(generation, numbers.below(20))),
+                _ => kept.push(outcome(generation)),
             }
         }
-        for (_, reason) in futures::future::join_all(kept).await {
+        let (ends, _) = futures::future::join(join_all(kept), join_all(left)).await;
+        for (_, reason) in ends {
             *outcomes.entry(reason.as_str()).or_insert(0) += 1;
         }
     }
@@ -344,5 +381,6 @@ async fn thousands_of_random_requests_each_end_once_and_leave_nothing_behind() {
     engine.drain().await;
     let stats = engine.stats();
     assert_eq!((stats.running, stats.waiting, stats.kv_tokens_used), (0, 0, 0));
+    assert_eq!(stats.kv_tokens_cached + stats.kv_tokens_free, 480, "every block is free");
     assert!(stats.steps > 1000, "{stats:?}");
 }

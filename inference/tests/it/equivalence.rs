@@ -1,23 +1,43 @@
 //! A sequence's logits and tokens depend on nothing but its tokens, to the last bit: not on its neighbours, on how its
 //! prompt was cut, on where its blocks lie, on who computed them, or on whether it was interrupted.
 
+use std::path::Path;
+
 use candle_core::quantized::GgmlDType;
 use inference::backend::{BLOCK_TOKENS, Backend, BlockId, Logits, ModelInput};
 use inference::{
-    EngineConfig, EngineHandle, EngineMetrics, Event, GenerateRequest, Model, SamplingOptions, SamplingParams, TokenId,
+    BackendChoice, EngineConfig, EngineHandle, EngineMetrics, Event, GenerateRequest, KvKind, LoadOptions, Model,
+    SamplingOptions, SamplingParams, TokenId,
 };
 use prometheus::Registry;
 
-use crate::support::{Numbers, SmallModel, metrics, pocket};
+use crate::support::{Numbers, SmallModel, metrics, pocket_path};
 
 const NUM_BLOCKS: u32 = 128;
 
-/// What computes, with its name: the bundled model in Q8_0, and a random one in Q4_K.
-fn backends() -> Vec<(&'static str, Box<dyn Backend>)> {
+/// What computes, and how it keeps keys and values.
+type Kind = (BackendChoice, KvKind);
+
+fn kinds() -> &'static [Kind] {
+    let all = &[
+        (BackendChoice::Candle, KvKind::F16),
+        (BackendChoice::Packed, KvKind::F16),
+        (BackendChoice::Packed, KvKind::Int8),
+    ];
+    if cfg!(target_arch = "x86_64") { all } else { &all[..1] }
+}
+
+fn backend((backend, kv): Kind, path: &Path) -> Box<dyn Backend> {
+    Model::load_with(path, LoadOptions { backend, kv, ..LoadOptions::default() }).unwrap().into_backend()
+}
+
+/// All kinds of backend, by name: with the bundled model in Q8_0, and with a random one in Q4_K.
+fn backends() -> Vec<(String, Box<dyn Backend>)> {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("small.gguf");
-    SmallModel::new(GgmlDType::Q4K, false).write(&path);
-    vec![("Q8_0", Box::new(pocket().into_backend())), ("Q4_K", Box::new(Model::load(path).unwrap().into_backend()))]
+    let small = folder.path().join("small.gguf");
+    SmallModel::new(GgmlDType::Q4K, false).write(&small);
+    let named = |kind: &Kind, path: &Path| (format!("{kind:?} {}", path.display()), backend(*kind, path));
+    kinds().iter().flat_map(|kind| [named(kind, &pocket_path()), named(kind, &small)]).collect()
 }
 
 /// Runs on every backend, each with 128 blocks and a prompt of 90 tokens.
@@ -123,8 +143,8 @@ async fn tokens(engine: &EngineHandle, request: GenerateRequest) -> Vec<TokenId>
 }
 
 /// The bundled model in an engine with so many blocks.
-fn engine(num_blocks: usize, config: EngineConfig, metrics: EngineMetrics) -> EngineHandle {
-    let backend = pocket().into_backend();
+fn engine(kind: Kind, num_blocks: usize, config: EngineConfig, metrics: EngineMetrics) -> EngineHandle {
+    let backend = backend(kind, &pocket_path());
     let kv_cache_bytes = num_blocks as u64 * BLOCK_TOKENS as u64 * backend.kv_bytes_per_token();
     inference::engine::start(backend, EngineConfig { kv_cache_bytes, ..config }, metrics).unwrap()
 }
@@ -136,9 +156,15 @@ fn value(registry: &Registry, name: &str) -> f64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_engine_full_of_sequences_gives_each_the_tokens_it_gets_alone() {
+    for kind in kinds() {
+        check_crowd(*kind).await;
+    }
+}
+
+async fn check_crowd(kind: Kind) {
     let small = EngineConfig { max_num_seqs: 6, max_num_batched_tokens: 24, ..EngineConfig::default() };
     let single = EngineConfig { max_num_seqs: 1, ..EngineConfig::default() };
-    let (crowded, alone) = (engine(1000, small, metrics()), engine(1000, single, metrics()));
+    let (crowded, alone) = (engine(kind, 1000, small, metrics()), engine(kind, 1000, single, metrics()));
     let mut numbers = Numbers(5);
     let prompts: Vec<Vec<TokenId>> = (0..8).map(|index| numbers.prompt(1 + index * 13, 3072)).collect();
     let together = (0..).zip(&prompts).map(|(seed, prompt)| tokens(&crowded, request(prompt.clone(), seed, 16)));
@@ -152,21 +178,28 @@ async fn an_engine_full_of_sequences_gives_each_the_tokens_it_gets_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sequences_that_share_a_prefix_and_are_preempted_get_the_tokens_they_get_alone() {
+    for kind in kinds() {
+        check_preemption(*kind).await;
+    }
+}
+
+async fn check_preemption(kind: Kind) {
     let registry = Registry::new();
     let config = EngineConfig { max_num_seqs: 4, ..EngineConfig::default() };
     // Each counts on about 20 blocks when it is admitted, and wants 25 in the end.
-    let tight = engine(58, config.clone(), EngineMetrics::register(&registry).unwrap());
+    let tight = engine(kind, 58, config.clone(), EngineMetrics::register(&registry).unwrap());
     let prefix = Numbers(8).prompt(40, 3072);
     let prompts: Vec<Vec<TokenId>> =
         (0..4).map(|seed| [prefix.clone(), Numbers(seed).prompt(10, 3072)].concat()).collect();
     let together = (0..).zip(&prompts).map(|(seed, prompt)| tokens(&tight, request(prompt.clone(), seed, 340)));
     let together = futures::future::join_all(together).await;
     for (seed, prompt) in (0..).zip(&prompts) {
-        let alone = engine(1000, config.clone(), metrics());
+        let alone = engine(kind, 1000, config.clone(), metrics());
         assert_eq!(together[seed as usize], tokens(&alone, request(prompt.clone(), seed, 340)).await);
     }
     tight.drain().await;
     assert_eq!(tight.stats().kv_tokens_used, 0);
     assert!(value(&registry, "openclaw_engine_preemptions_total") > 0.0);
-    assert!(value(&registry, "openclaw_engine_prefix_cache_hits_total") > 0.0);
+    // Two whole blocks, computed by the first and taken over by the others.
+    assert!(value(&registry, "openclaw_engine_prefix_cache_hits_total") >= 3.0 * 32.0);
 }
