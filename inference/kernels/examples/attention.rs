@@ -15,7 +15,7 @@ const NUM_LAYERS: usize = 22;
 const SHAPE: AttentionShape = AttentionShape { num_heads: 32, num_kv_heads: 4, head_dim: 64, window: None };
 const POSITIONS: usize = 8 * 4096;
 /// The least counts.
-const RUNS: usize = 5;
+const RUNS: usize = 3;
 const WIDTH: usize = SHAPE.num_heads * SHAPE.head_dim;
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -202,13 +202,15 @@ fn write_halves<'a>(numbers: &[f32], to: impl IntoIterator<Item = &'a AtomicU16>
     }
 }
 
-/// Rounds to 127 steps of the scale, in which the largest number is 127.
+/// Rounds to steps of the scale, of which the largest number has 127.
 fn write_bytes<'a>(numbers: &[f32], to: impl IntoIterator<Item = &'a AtomicI8>, to_scale: &AtomicU32) {
+    /// Adding it rounds to an integer.
+    const ROUND: f32 = 12_582_912.0;
     let largest = numbers.iter().fold(0.0, |largest: f32, number| largest.max(number.abs()));
     let scale = bounded(largest, f32::MAX) / 127.0;
     let inverse = if scale > 0.0 { scale.recip() } else { 0.0 };
     for (to, number) in to.into_iter().zip(numbers) {
-        to.store((number * inverse).round_ties_even() as i8, Ordering::Relaxed);
+        to.store((number * inverse + ROUND - ROUND) as i8, Ordering::Relaxed);
     }
     to_scale.store(scale.to_bits(), Ordering::Relaxed);
 }
