@@ -178,7 +178,8 @@ async fn check_crowd(kind: Kind) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sequences_that_share_a_prefix_and_are_preempted_get_the_tokens_they_get_alone() {
-    for kind in kinds() {
+    // Candle is left to the crowd above where there is another: these are thousands of steps, and its threads spin.
+    for kind in kinds().iter().rev().take(2) {
         check_preemption(*kind).await;
     }
 }
