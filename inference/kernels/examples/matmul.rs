@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use gguf::Format;
+use kernels::memory::Arena;
 use kernels::matmul::{Activations, Matrix, Then, multiply, multiply_gated};
 use kernels::{Level, Pool, limits};
 
@@ -30,11 +31,11 @@ struct Layer {
 }
 
 impl Layer {
-    fn new(format: Format, pool: &Pool) -> Result<Layer, Box<dyn Error>> {
-        let matrix = |rows, columns| {
+    fn new(format: Format, pool: &Pool, arena: &mut Arena) -> Result<Layer, Box<dyn Error>> {
+        let mut matrix = |rows, columns| {
             let bytes = rows * columns / format.block_len() * format.block_bytes();
             let raw: Vec<u8> = (0..bytes).map(|index| (index * 37 % 59) as u8).collect();
-            Matrix::pack(format, &raw, rows, columns, pool)
+            Matrix::pack(format, &raw, rows, columns, pool, arena)
         };
         Ok(Layer {
             query: matrix(HIDDEN, HIDDEN)?,
@@ -87,11 +88,12 @@ fn measure(
     max_operations: f64,
     max_bytes: f64,
 ) -> Result<(), Box<dyn Error>> {
-    let mut layers = vec![Layer::new(format, pool)?];
+    let mut arena = Arena::default();
+    let mut layers = vec![Layer::new(format, pool, &mut arena)?];
     let bytes: usize = layers[0].matrices().iter().map(|matrix| matrix.bytes()).sum();
     let weights: usize = layers[0].matrices().iter().map(|matrix| matrix.rows() * matrix.columns()).sum();
     while (layers.len() + 1) * bytes <= ROOM {
-        layers.push(Layer::new(format, pool)?);
+        layers.push(Layer::new(format, pool, &mut arena)?);
     }
     let (bytes, weights) = (layers.len() * bytes, layers.len() * weights);
     for rows in [1, 4, 8, 16, 512] {

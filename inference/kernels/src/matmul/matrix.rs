@@ -10,7 +10,7 @@ use half::{bf16, f16};
 
 use super::activations::Kind;
 use super::layout::{self, GROUP, PART, Scales, Shape, TILE_ROWS, half_at, tile_bytes};
-use crate::memory::Buffer;
+use crate::memory::{Arena, Buffer};
 use crate::pool::{Disjoint, Pool};
 
 /// A matrix of `rows` outputs and `columns` inputs.
@@ -29,14 +29,21 @@ impl Matrix {
     ///
     /// # Panics
     /// When a row is no whole number of blocks or `raw` is not `rows` of them.
-    pub fn pack(format: Format, raw: &[u8], rows: usize, columns: usize, pool: &Pool) -> io::Result<Matrix> {
+    pub fn pack(
+        format: Format,
+        raw: &[u8],
+        rows: usize,
+        columns: usize,
+        pool: &Pool,
+        arena: &mut Arena,
+    ) -> io::Result<Matrix> {
         let block = format.block_len();
         assert!(columns.is_multiple_of(block), "a row of {columns} {} in blocks of {block}", format.name());
         let row_bytes = columns / block * format.block_bytes();
         assert_eq!(raw.len(), rows * row_bytes, "bytes of {rows} x {columns} {}", format.name());
         let tiles = rows.div_ceil(TILE_ROWS);
         let tile_bytes = tile_bytes(format, columns);
-        let mut data = Buffer::new(tiles * tile_bytes)?;
+        let mut data = arena.take(tiles * tile_bytes)?;
         let packed = Disjoint::new(data.bytes_mut());
         pool.run(tiles, 1, &|range| {
             for tile in range {

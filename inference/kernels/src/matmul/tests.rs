@@ -10,6 +10,7 @@ use half::f16;
 
 use super::layout::GROUP;
 use super::*;
+use crate::memory::Arena;
 use crate::{Level, Pool};
 
 /// Numbers that look random (SplitMix64).
@@ -105,7 +106,7 @@ fn for_matrices(mut check: impl FnMut(&Matrix, &[u8], &mut Random)) {
             for bits in [Bits::Random, Bits::Ones, Bits::Zeros] {
                 let random = &mut Random(rows as u64);
                 let raw = tensor(format, rows, columns, bits, random);
-                check(&Matrix::pack(format, &raw, rows, columns, &pool).unwrap(), &raw, random);
+                check(&Matrix::pack(format, &raw, rows, columns, &pool, &mut Arena::default()).unwrap(), &raw, random);
             }
         }
     }
@@ -133,7 +134,7 @@ fn a_packed_row_is_the_row_of_the_file() {
 fn packed_weights_take_hardly_more_room_than_the_file() {
     for format in Format::ALL {
         let raw = tensor(format, 64, 512, Bits::Random, &mut Random(1));
-        let packed = Matrix::pack(format, &raw, 64, 512, &pool(1)).unwrap().bytes();
+        let packed = Matrix::pack(format, &raw, 64, 512, &pool(1), &mut Arena::default()).unwrap().bytes();
         assert!(packed as f64 <= 1.03 * raw.len() as f64, "{format:?}: {packed} instead of {}", raw.len());
     }
 }
@@ -222,7 +223,7 @@ fn a_row_is_the_same_alone_in_any_batch_and_on_any_number_of_threads() {
     let columns = 3 * GROUP;
     for format in Format::ALL {
         let raw = tensor(format, 70, columns, Bits::Random, &mut Random(1));
-        let matrix = Matrix::pack(format, &raw, 70, columns, &pool(2)).unwrap();
+        let matrix = Matrix::pack(format, &raw, 70, columns, &pool(2), &mut Arena::default()).unwrap();
         let inputs = Random(2).floats(150 * columns);
         for level in Level::available() {
             let alone: Vec<f32> =
@@ -240,7 +241,7 @@ fn outputs_of_several_matrices_lie_side_by_side_and_can_be_added() {
     let (pool, level) = (pool(2), Level::Scalar);
     let matrices =
         [(Format::Q4K, 40), (Format::Q6K, 7), (Format::F16, 33), (Format::Q8_0, 64)].map(|(format, rows)| {
-            Matrix::pack(format, &tensor(format, rows, 256, Bits::Random, &mut Random(3)), rows, 256, &pool).unwrap()
+            Matrix::pack(format, &tensor(format, rows, 256, Bits::Random, &mut Random(3)), rows, 256, &pool, &mut Arena::default()).unwrap()
         });
     let inputs = Random(4).floats(3 * 256);
     let mut activations = Activations::new(&matrices.each_ref().map(Matrix::kind));
@@ -263,7 +264,7 @@ fn outputs_of_several_matrices_lie_side_by_side_and_can_be_added() {
 fn a_gate_is_applied_to_what_it_gates_on_every_level() {
     let pool = pool(2);
     let [gate, up] = [Format::Q4K, Format::Q6K].map(|format| {
-        Matrix::pack(format, &tensor(format, 70, 512, Bits::Random, &mut Random(5)), 70, 512, &pool).unwrap()
+        Matrix::pack(format, &tensor(format, 70, 512, Bits::Random, &mut Random(5)), 70, 512, &pool, &mut Arena::default()).unwrap()
     });
     let inputs = Random(6).floats(21 * 512);
     let gates = products(Level::Scalar, &pool, &gate, &inputs);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use gguf::{ModelFile, Shape};
 use kernels::Pool;
+use kernels::memory::Arena;
 use kernels::matmul::{Activations, Kind, Matrix};
 
 use super::PackError;
@@ -33,10 +34,10 @@ impl PackedModel {
     /// file's bytes are packed.
     pub(crate) fn load(file: &ModelFile, pool: &Pool, progress: &dyn Fn(u64)) -> Result<Self, PackError> {
         let shape = file.shape().clone();
-        let mut packed_bytes = 0;
+        let (mut packed_bytes, mut arena) = (0, Arena::default());
         let mut matrix = |name: &str| {
             let raw = file.matrix(name)?;
-            let packed = Matrix::pack(raw.format, &raw.bytes, raw.rows, raw.columns, pool)
+            let packed = Matrix::pack(raw.format, &raw.bytes, raw.rows, raw.columns, pool, &mut arena)
                 .map_err(|source| PackError::Memory { what: format!("tensor {name}"), source })?;
             packed_bytes += raw.bytes.len() as u64;
             file.release(name);
