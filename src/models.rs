@@ -1,12 +1,15 @@
 //! Loads every model that `talon.yml` names, each with an engine of its own, and watches that the engines live and move.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{ModelSource, ModelSpec, TalonConfig};
+use config::{InferenceConfig, KvCacheDtype, ModelSource, ModelSpec, TalonConfig};
 use core_api::Health;
-use inference::{ChatModel, EngineConfig, EngineHandle, EngineMetrics, Model};
+use inference::{ChatModel, EngineConfig, EngineHandle, EngineMetrics, KvKind, LoadError, LoadOptions, Model};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
@@ -17,6 +20,9 @@ use crate::service::Service;
 
 /// An engine that has not come round its loop for this long stands still.
 const STALLED: Duration = Duration::from_secs(30);
+
+/// Bytes of weights from which loading takes so long that its progress is worth a line.
+const LARGE_FILE: u64 = 1 << 30;
 
 /// The engines, by the name of their model.
 pub(crate) type Engines = BTreeMap<String, ChatModel>;
@@ -36,7 +42,8 @@ async fn load_one(config: &TalonConfig, spec: &ModelSpec, metrics: &Metrics) -> 
         ModelSource::Path(path) => path.clone(),
     };
     info!(model = %spec.name, path = %path.display(), "loading");
-    let model = tokio::task::spawn_blocking(move || Model::load(path))
+    let inference = config.inference.clone();
+    let model = tokio::task::spawn_blocking(move || load_file(&path, &inference))
         .await
         .map_err(|error| Failure::unavailable(error.to_string()).about(&about))?
         .map_err(|error| Failure::unavailable(with_causes(&error)).about(&about))?;
@@ -48,6 +55,22 @@ async fn load_one(config: &TalonConfig, spec: &ModelSpec, metrics: &Metrics) -> 
     };
     let metrics = EngineMetrics::register(&metrics.of_model(&spec.name)?).map_err(declared_twice)?;
     ChatModel::start(model, engine, metrics).map_err(|error| Failure::usage(with_causes(&error)).about(&about))
+}
+
+fn load_file(path: &Path, config: &InferenceConfig) -> Result<Model, LoadError> {
+    let tenths = Cell::new(0);
+    let progress = |done: u64, total: u64| {
+        let reached = done * 10 / total.max(1);
+        if tenths.replace(reached) < reached && LARGE_FILE <= total {
+            info!(path = %path.display(), percent = reached * 10, "packing");
+        }
+    };
+    let kv = match config.kv_cache_dtype {
+        KvCacheDtype::F16 => KvKind::F16,
+        KvCacheDtype::Int8 => KvKind::Int8,
+    };
+    let threads = config.threads.and_then(NonZeroUsize::new);
+    Model::load_with(path, LoadOptions { threads, kv, progress: Some(&progress), ..LoadOptions::default() })
 }
 
 /// The engines as parts of the process: stopped with it, and missed when they end before.

@@ -110,8 +110,22 @@ pub struct InferenceConfig {
     pub request_timeout: Duration,
     /// Memory for keys and values of all sessions together, and of prefixes that are kept; taken as it is used.
     pub kv_cache_bytes: u64,
+    /// How keys and values are kept.
+    pub kv_cache_dtype: KvCacheDtype,
+    /// Threads that compute; all cores that the process may use if absent.
+    pub threads: Option<usize>,
     /// Requests that may wait for admission; more are refused as overloaded.
     pub max_waiting: usize,
+}
+
+/// A number among keys and values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KvCacheDtype {
+    /// Half precision.
+    F16,
+    /// A byte, with a scale for each token and head: half the memory, a little less exact.
+    Int8,
 }
 
 /// The worker pool and its sessions.
@@ -249,6 +263,8 @@ impl TalonConfig {
                 max_batched_tokens: 2048,
                 request_timeout: Duration::from_secs(90),
                 kv_cache_bytes: 512 * 1024 * 1024,
+                kv_cache_dtype: KvCacheDtype::F16,
+                threads: None,
                 max_waiting: 256,
             },
             agents: PoolConfig {

@@ -4,8 +4,6 @@
 //! Reading order: [`engine`] (its `step.rs` first), [`backend`], then what happens on the caller's side:
 //! [`tokenizer`], [`chat`], [`grammar`], and [`chat_model`], which puts them together.
 
-use ::gguf;
-
 pub mod backend;
 pub mod chat;
 pub mod chat_model;
@@ -22,6 +20,7 @@ pub use engine::{
     CacheSalt, EngineConfig, EngineHandle, EngineMetrics, EngineStats, Event, FinishReason, GenerateRequest,
     Generation, InvalidParams, Logprobs, Refused, SamplingOptions, SamplingParams, Usage,
 };
+pub use gguf::Format;
 pub use grammar::{Grammar, GrammarError, Invented, MAX_VERBATIM_WORDS, Material, ToolChoice, invented};
 pub use kernels::kv::KvKind;
 pub use model::{BackendChoice, LoadError, LoadOptions, Model, ModelInfo};

@@ -1,7 +1,7 @@
 //! The keys below `openclaw_core`: the engine and the worker pool, named as in the stack that Talon replaces.
 
-use super::{InferenceConfig, PoolConfig};
-use crate::shape::{Fields, Show, bytes, number, object, seconds, whole};
+use super::{InferenceConfig, KvCacheDtype, PoolConfig};
+use crate::shape::{Fields, Show, bytes, choice, number, object, seconds, whole};
 use crate::talon::shape::defaults;
 
 pub(super) fn core(fields: &mut Fields<'_, '_>) -> Option<(Option<InferenceConfig>, Option<PoolConfig>)> {
@@ -42,6 +42,17 @@ fn inference(fields: &mut Fields<'_, '_>) -> Option<InferenceConfig> {
             "memory for the keys and values of all sessions together; taken as it is used",
             bytes(1 << 20..=1 << 44),
             default.kv_cache_bytes,
+        ),
+        kv_cache_dtype: fields.or(
+            "kv_cache_dtype",
+            "how keys and values are kept; int8 takes half the memory and is a little less exact",
+            choice(&[("f16", KvCacheDtype::F16), ("int8", KvCacheDtype::Int8)]),
+            default.kv_cache_dtype,
+        ),
+        threads: fields.optional(
+            "threads",
+            "threads that compute; without it, all cores that the process may use",
+            whole(1..=1024),
         ),
         max_waiting: fields.or(
             "max_waiting",

@@ -6,8 +6,8 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use gguf::Format;
-use kernels::memory::Arena;
 use kernels::matmul::{Activations, Matrix, Then, multiply, multiply_gated};
+use kernels::memory::Arena;
 use kernels::{Level, Pool, limits};
 
 const HIDDEN: usize = 2048;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use inference::{ChatRequest, InvalidParams, SamplingOptions, SamplingParams, ToolDefinition};
+use inference::{CacheSalt, ChatRequest, InvalidParams, SamplingOptions, SamplingParams, ToolDefinition};
 use serde::Deserialize;
 use types::TaskClass;
 
@@ -79,6 +79,7 @@ impl CompletionRequest {
             material: Arc::default(),
             params: params.map_err(unusable)?,
             class: TaskClass::Normal,
+            cache_salt: CacheSalt::default(),
             deadline,
         })
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use types::TaskClass;
 
 use crate::chat::{Message, Renderer, ToolCall, ToolDefinition};
-use crate::engine::{EngineHandle, SamplingParams, Usage};
+use crate::engine::{CacheSalt, EngineHandle, SamplingParams, Usage};
 use crate::grammar::{GrammarCompiler, Material, ToolChoice};
 use crate::model::ModelInfo;
 use crate::tokenizer::Tokenizer;
@@ -50,6 +50,8 @@ pub struct ChatRequest {
     pub params: SamplingParams,
     /// Decides the order of waiting.
     pub class: TaskClass,
+    /// Whose prompts it may share computed prefixes with: one salt per tenant.
+    pub cache_salt: CacheSalt,
     /// The reply is given up at this moment.
     pub deadline: Option<Instant>,
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{ChatModel, ChatReply, ChatRequest, Parts, ReplyContent, ReplyError, ReplyFinish, parse};
 use crate::chat::{Message, ToolDefinition};
 use crate::engine::{
-    self, CacheSalt, EngineConfig, EngineHandle, EngineMetrics, Event, FinishReason, GenerateRequest, InvalidConfig,
-    Refused, Usage,
+    self, EngineConfig, EngineHandle, EngineMetrics, Event, FinishReason, GenerateRequest, InvalidConfig, Refused,
+    Usage,
 };
 
 use crate::grammar::GrammarError;
@@ -70,9 +70,19 @@ impl Parts {
     }
 
     fn prepare(&self, request: ChatRequest) -> Result<GenerateRequest, ReplyError> {
-        let ChatRequest { messages, tools, callable, tool_choice, answer_schema, material, params, class, deadline } =
-            request;
-        let grammar = self.grammars.compile_with(&material, &callable, tool_choice, answer_schema.as_ref())?;
+        let ChatRequest {
+            messages,
+            tools,
+            callable,
+            tool_choice,
+            answer_schema,
+            material,
+            params,
+            class,
+            cache_salt,
+            deadline,
+        } = request;
+        let grammar = self.grammars.compile(&material, &callable, tool_choice, answer_schema.as_ref())?;
         let params = params.stop_at(self.tokenizer.eos());
         Ok(GenerateRequest {
             prompt: self.prompt(&messages, &tools),
@@ -80,7 +90,7 @@ impl Parts {
             grammar: Some(grammar),
             class,
             deadline,
-            cache_salt: CacheSalt::default(),
+            cache_salt,
         })
     }
 

@@ -8,6 +8,7 @@
 //! block has no children, and taking it leaves none without a parent.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::backend::{BLOCK_TOKENS, BlockId};
 use crate::tokenizer::TokenId;
@@ -16,6 +17,15 @@ use crate::tokenizer::TokenId;
 /// what others have sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CacheSalt(pub u64);
+
+impl CacheSalt {
+    /// The salt of a tenant.
+    pub fn of(tenant: &str) -> CacheSalt {
+        let mut hasher = DefaultHasher::new();
+        tenant.hash(&mut hasher);
+        CacheSalt(hasher.finish())
+    }
+}
 
 /// All blocks of a backend.
 pub(crate) struct BlockManager {

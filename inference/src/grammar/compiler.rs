@@ -33,19 +33,8 @@ impl GrammarCompiler {
         Ok(GrammarCompiler { factory, tool_calls, kept: Mutex::default() })
     }
 
-    /// The grammar of a reply to a conversation without material.
-    #[cfg(test)]
-    pub(crate) fn compile(
-        &self,
-        tools: &[ToolDefinition],
-        choice: ToolChoice,
-        answer_schema: Option<&Value>,
-    ) -> Result<Grammar, GrammarError> {
-        self.compile_with(&Material::default(), tools, choice, answer_schema)
-    }
-
     /// The grammar of a reply, at its start. One that copies from material serves a single turn and is not kept.
-    pub(crate) fn compile_with(
+    pub(crate) fn compile(
         &self,
         material: &Material,
         tools: &[ToolDefinition],
@@ -138,7 +127,7 @@ mod tests {
         let mut material = Material::default();
         material.add("some words");
         let compile = |schema: Value, material| {
-            model.grammars.compile_with(material, &[], ToolChoice::None, Some(&schema)).unwrap();
+            model.grammars.compile(material, &[], ToolChoice::None, Some(&schema)).unwrap();
             model.grammars.kept().len()
         };
         let name = json!({"type": ["string", "null"], "format": "verbatim"});

@@ -124,7 +124,7 @@ mod tests {
             "additionalProperties": false,
         });
         let tool = ToolDefinition { name: "find".to_owned(), description: String::new(), parameters: schema.clone() };
-        let start = model.grammars.compile(&[tool], ToolChoice::Auto, Some(&schema)).unwrap();
+        let start = model.grammars.compile(&Material::default(), &[tool], ToolChoice::Auto, Some(&schema)).unwrap();
         let mut random = StdRng::seed_from_u64(3);
         for _ in 0..6 {
             let mut grammar = start.clone();

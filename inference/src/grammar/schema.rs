@@ -158,7 +158,7 @@ mod tests {
     }
 
     fn compile(model: &Model, schema: &Value, material: &Material) -> Grammar {
-        model.grammars.compile_with(material, &[], ToolChoice::None, Some(schema)).unwrap()
+        model.grammars.compile(material, &[], ToolChoice::None, Some(schema)).unwrap()
     }
 
     /// Whether the text is a whole answer.
@@ -283,7 +283,7 @@ mod tests {
         let name = json!({"type": "string", "format": "verbatim"});
         let refused = |schema: Value| {
             let model = model();
-            let result = model.grammars.compile_with(&material(TEXT), &[], ToolChoice::None, Some(&schema));
+            let result = model.grammars.compile(&material(TEXT), &[], ToolChoice::None, Some(&schema));
             result.map(drop).unwrap_err().to_string()
         };
         for (schema, place) in [

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use inference::{
-    ChatModel, ChatReply, ChatRequest, Message, ReplyContent, ReplyError, ReplyFinish, SamplingOptions, SamplingParams,
-    ToolChoice, ToolDefinition,
+    CacheSalt, ChatModel, ChatReply, ChatRequest, Message, ReplyContent, ReplyError, ReplyFinish, SamplingOptions,
+    SamplingParams, ToolChoice, ToolDefinition,
 };
 use serde_json::{Value, json};
 use types::TaskClass;
@@ -57,6 +57,7 @@ fn request(seed: u64) -> ChatRequest {
         material: Arc::default(),
         params: hot(seed, 200),
         class: TaskClass::Normal,
+        cache_salt: CacheSalt::default(),
         deadline: None,
     }
 }

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use inference::backend::{Backend, BlockId, Logits, ModelInput};
-use inference::{BackendChoice, LoadOptions, Model, TokenId};
+use inference::{BackendChoice, Format, LoadOptions, Model, TokenId};
 use serde_json::Value;
 
 use crate::support::ids;
@@ -37,7 +37,7 @@ fn numbers(value: &Value) -> Vec<f64> {
 #[track_caller]
 fn check(model: &str, backend: BackendChoice, tolerance: f64) {
     let told: Value = serde_json::from_slice(&std::fs::read(folder().join("expected.json")).unwrap()).unwrap();
-    let options = LoadOptions { backend, ..LoadOptions::default() };
+    let options = LoadOptions { backend, format: Some(Format::F16), ..LoadOptions::default() };
     let mut backend = Model::load_with(folder().join(model), options).unwrap().into_backend();
     backend.allocate(NUM_BLOCKS).unwrap();
     for case in told[model].as_array().unwrap() {

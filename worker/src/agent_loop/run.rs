@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use inference::{ChatReply, ChatRequest, Material, Message, ReplyContent, ReplyError, ToolCall, Usage, invented};
+use inference::{
+    CacheSalt, ChatReply, ChatRequest, Material, Message, ReplyContent, ReplyError, ToolCall, Usage, invented,
+};
 use serde_json::{Value, json};
 use store::{Lease, NewStep, StepKind};
 use types::{StopReason, Timestamp};
@@ -78,6 +80,7 @@ impl Run<'_> {
                     material: material.clone(),
                     params: self.agent.sampling(tokens),
                     class: task.class,
+                    cache_salt: CacheSalt::of(task.team.as_str()),
                     // The execution's own deadline drops this future, so that it can never be taken for the engine's.
                     deadline: Some(Instant::now() + self.request_timeout),
                 })

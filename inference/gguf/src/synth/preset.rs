@@ -45,7 +45,7 @@ impl Preset {
         let (vocab_size, context_len, rope_base) = match self {
             Preset::Pocket => (3072, 2048, 1e4),
             Preset::Small => (512, 512, 1e4),
-            Preset::OneB => (32_000, 2048, 1e4),
+            Preset::OneB => (32_000, 32_768, 1e4),
             Preset::SevenB => (32_000, 32_768, 1e6),
         };
         Shape {

@@ -241,7 +241,15 @@ fn outputs_of_several_matrices_lie_side_by_side_and_can_be_added() {
     let (pool, level) = (pool(2), Level::Scalar);
     let matrices =
         [(Format::Q4K, 40), (Format::Q6K, 7), (Format::F16, 33), (Format::Q8_0, 64)].map(|(format, rows)| {
-            Matrix::pack(format, &tensor(format, rows, 256, Bits::Random, &mut Random(3)), rows, 256, &pool, &mut Arena::default()).unwrap()
+            Matrix::pack(
+                format,
+                &tensor(format, rows, 256, Bits::Random, &mut Random(3)),
+                rows,
+                256,
+                &pool,
+                &mut Arena::default(),
+            )
+            .unwrap()
         });
     let inputs = Random(4).floats(3 * 256);
     let mut activations = Activations::new(&matrices.each_ref().map(Matrix::kind));
@@ -264,7 +272,15 @@ fn outputs_of_several_matrices_lie_side_by_side_and_can_be_added() {
 fn a_gate_is_applied_to_what_it_gates_on_every_level() {
     let pool = pool(2);
     let [gate, up] = [Format::Q4K, Format::Q6K].map(|format| {
-        Matrix::pack(format, &tensor(format, 70, 512, Bits::Random, &mut Random(5)), 70, 512, &pool, &mut Arena::default()).unwrap()
+        Matrix::pack(
+            format,
+            &tensor(format, 70, 512, Bits::Random, &mut Random(5)),
+            70,
+            512,
+            &pool,
+            &mut Arena::default(),
+        )
+        .unwrap()
     });
     let inputs = Random(6).floats(21 * 512);
     let gates = products(Level::Scalar, &pool, &gate, &inputs);

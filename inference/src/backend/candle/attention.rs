@@ -9,7 +9,7 @@ use candle_core::utils::barrier_pool;
 use super::kv::{HeadKv, Kv};
 use super::math::exp;
 use crate::backend::{BLOCK_TOKENS, ModelInput};
-use crate::gguf::Shape;
+use gguf::Shape;
 
 /// Rows that one piece of work takes; small enough to spread one long prompt over all cores.
 const ROWS_PER_TASK: usize = 16;

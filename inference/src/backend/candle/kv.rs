@@ -1,7 +1,7 @@
 //! Keys and values of all layers, in blocks.
 
 use crate::backend::{BLOCK_TOKENS, BackendError, BlockId};
-use crate::gguf::Shape;
+use gguf::Shape;
 
 /// The pool of blocks. The system gives it memory page by page, as it is written to.
 #[derive(Default)]

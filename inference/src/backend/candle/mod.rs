@@ -90,7 +90,7 @@ impl Backend for CandleBackend {
 }
 
 /// The largest buffers that live at the same time: a layer's rows in and out, its feed-forward, the logits.
-fn workspace_bytes(ids: &Tensor, shape: &crate::gguf::Shape, num_logits: usize) -> u64 {
+fn workspace_bytes(ids: &Tensor, shape: &gguf::Shape, num_logits: usize) -> u64 {
     let rows = ids.elem_count() * (2 * shape.hidden + 3 * shape.feed_forward.max(shape.hidden));
     4 * (rows + num_logits * shape.vocab_size) as u64
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use gguf::{ModelFile, Shape};
 use kernels::Pool;
-use kernels::memory::Arena;
 use kernels::matmul::{Activations, Kind, Matrix};
+use kernels::memory::Arena;
 
 use super::PackError;
 

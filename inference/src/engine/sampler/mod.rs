@@ -149,7 +149,7 @@ mod tests {
 
     use super::*;
     use crate::engine::params::SamplingOptions;
-    use crate::grammar::ToolChoice;
+    use crate::grammar::{Material, ToolChoice};
     use crate::model::Model;
 
     fn sampler(options: SamplingOptions, prompt: &[u32]) -> Sampler {
@@ -269,7 +269,7 @@ mod tests {
     }
 
     fn grammar(model: &Model, schema: &Value) -> Grammar {
-        model.grammars.compile(&[], ToolChoice::None, Some(schema)).unwrap()
+        model.grammars.compile(&Material::default(), &[], ToolChoice::None, Some(schema)).unwrap()
     }
 
     fn list() -> Value {
@@ -305,7 +305,7 @@ mod tests {
     #[test]
     fn a_stop_token_that_waits_leaves_its_place_to_an_allowed_one() {
         let model = pocket();
-        let text = model.grammars.compile(&[], ToolChoice::None, None).unwrap();
+        let text = model.grammars.compile(&Material::default(), &[], ToolChoice::None, None).unwrap();
         let options = SamplingOptions { min_new_tokens: 1, ..greedy() };
         let params = SamplingParams::try_from(options).unwrap().stop_at(model.tokenizer.eos());
         let mut sampler = Sampler::new(params, Some(text), &[]);
