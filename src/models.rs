@@ -18,7 +18,7 @@ use crate::failure::{Failure, with_causes};
 use crate::metrics::{Metrics, declared_twice};
 use crate::service::Service;
 
-/// An engine that has not come round its loop for this long stands still.
+/// An engine that has not come round its loop for this long stands still, unless its steps take that long.
 const STALLED: Duration = Duration::from_secs(30);
 
 /// Bytes of weights from which loading takes so long that its progress is worth a line.
@@ -91,7 +91,10 @@ fn keep_one(model: String, engine: EngineHandle, alarm: &CancellationToken) -> S
 pub(crate) fn health(engines: &Engines) -> Health {
     let engines = engines.clone();
     Arc::new(move || {
-        let stalled = engines.iter().find(|(_, engine)| engine.handle().last_step_age() > STALLED);
+        let stalled = engines.iter().find(|(_, engine)| {
+            let handle = engine.handle();
+            handle.last_step_age() > STALLED.max(10 * handle.stats().step_time)
+        });
         match stalled {
             None => Ok(()),
             Some((name, engine)) => Err(format!(

@@ -260,7 +260,7 @@ impl TalonConfig {
             queue: QueueConfig { max_queued: 100_000 },
             inference: InferenceConfig {
                 max_batch_size: 16,
-                max_batched_tokens: 2048,
+                max_batched_tokens: 512,
                 request_timeout: Duration::from_secs(90),
                 kv_cache_bytes: 512 * 1024 * 1024,
                 kv_cache_dtype: KvCacheDtype::F16,

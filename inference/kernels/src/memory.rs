@@ -31,7 +31,7 @@ pub struct Arena {
 impl Arena {
     /// `len` bytes that nobody else has. An error means that the system refuses so much memory.
     pub fn take(&mut self, len: usize) -> io::Result<Buffer> {
-        let room = len.next_multiple_of(ALIGNMENT);
+        let room = len.checked_next_multiple_of(ALIGNMENT).ok_or(io::ErrorKind::OutOfMemory)?;
         if self.chunk.is_none() || self.left < room {
             self.left = room.max(CHUNK);
             self.chunk = Some(map(self.left)?);

@@ -208,16 +208,12 @@ impl<B: Backend> Engine<B> {
         }
     }
 
-    /// A step that fails or panics ends its own requests: their KV is lost. When it is not known whose step it was, it
-    /// ends all, or the next step would fail in the same way.
+    /// A step that panics outside the forward pass ends its own requests. When it is not known whose step it was, it ends
+    /// all, or the next step would fail in the same way.
     fn step_or_fail(&mut self) {
         let began = Instant::now();
-        let reason = match catch_unwind(AssertUnwindSafe(|| self.step())) {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(format!("forward pass failed: {error}")),
-            Err(panic) => Some(format!("the step panicked: {}", panic_text(panic.as_ref()))),
-        };
-        if let Some(reason) = reason {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.step())) {
+            let reason = format!("the step panicked: {}", panic_text(panic.as_ref()));
             let chunks = std::mem::take(&mut self.plan.chunks);
             tracing::error!(%reason, requests = chunks.len(), "engine step failed");
             for chunk in &chunks {
@@ -299,7 +295,7 @@ fn guarded(choose: impl FnOnce() -> Sampled) -> Sampled {
     })
 }
 
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }

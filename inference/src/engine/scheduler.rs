@@ -161,7 +161,8 @@ impl Scheduler {
             sequence.num_computed = sequence.table.num_full_tokens();
             sequence.num_reserved = sequence.num_blocks_wanted();
             if sequence.is_protected() {
-                self.blocks.grow(&mut sequence.table, sequence.num_reserved);
+                let has_room = self.blocks.grow(&mut sequence.table, sequence.num_reserved);
+                debug_assert!(has_room, "there are blocks for all that it was admitted with");
             }
             num_due += sequence.num_blocks_due();
             plan.admitted.push((sequence.id, sequence.num_computed));
@@ -214,7 +215,9 @@ impl Scheduler {
             self.blocks.reuse(&mut sequence.table, &sequence.tokens);
             let num_taken_over = sequence.table.num_full_tokens().saturating_sub(sequence.num_computed);
             sequence.num_computed += num_taken_over;
-            plan.num_taken_over += num_taken_over;
+            if sequence.num_preemptions == 0 {
+                plan.num_taken_over += num_taken_over;
+            }
             let node = sequence.table.next_node(&sequence.tokens);
             if node.is_some_and(|node| self.in_progress.contains(&node)) {
                 continue;

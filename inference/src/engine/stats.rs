@@ -23,7 +23,7 @@ pub struct EngineStats {
     pub kv_tokens_cached: usize,
     /// Tokens of KV that hold nothing.
     pub kv_tokens_free: usize,
-    /// Steps that computed something, since the start.
+    /// Steps that were begun, since the start.
     pub steps: u64,
     /// Moving average of a step's time.
     pub step_time: Duration,

@@ -1,20 +1,21 @@
 //! The heart of the engine: one step moves every running sequence on.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use super::command::FinishReason;
-use super::run::Engine;
+use super::run::{Engine, panic_text};
 use super::sampler::Sampled;
-use crate::backend::{Backend, BackendError};
+use super::scheduler::Chunk;
+use crate::backend::Backend;
 
 impl<B: Backend> Engine<B> {
     /// Plan ▸ forward ▸ sample ▸ commit.
-    pub(super) fn step(&mut self) -> Result<(), BackendError> {
+    pub(super) fn step(&mut self) {
         self.plan();
-        self.forward()?;
+        self.forward();
         self.sample();
         self.commit();
-        Ok(())
     }
 
     /// Whose turn it is. Who is admitted gives back its place in the line.
@@ -30,14 +31,41 @@ impl<B: Backend> Engine<B> {
         self.metrics.planned(&self.plan);
     }
 
-    /// One pass over the rows of all chunks.
-    fn forward(&mut self) -> Result<(), BackendError> {
+    /// One pass over the rows of all chunks. When that fails, one for each, so that only the culprit's request ends.
+    fn forward(&mut self) {
+        let chunks = std::mem::take(&mut self.plan.chunks);
+        let Err(reason) = self.pass(&chunks) else {
+            self.plan.chunks = chunks;
+            return;
+        };
+        tracing::error!(%reason, requests = chunks.len(), "a forward pass failed");
+        if let [chunk] = chunks.as_slice() {
+            return self.finish(chunk.id, FinishReason::Failed(reason));
+        }
+        let mut rows = Vec::new();
+        for chunk in chunks {
+            match self.pass(std::slice::from_ref(&chunk)) {
+                Ok(()) => {
+                    rows.extend_from_slice(&self.logits.values);
+                    self.plan.chunks.push(chunk);
+                }
+                Err(reason) => self.finish(chunk.id, FinishReason::Failed(reason)),
+            }
+        }
+        self.logits.values = rows;
+    }
+
+    /// The rows of some chunks. Says why, if it fails or panics; what it was to write to the KV may be repeated.
+    fn pass(&mut self, chunks: &[Chunk]) -> Result<(), String> {
         self.input.clear();
-        for chunk in &self.plan.chunks {
+        for chunk in chunks {
             let (token_ids, table) = self.scheduler.rows(chunk);
             self.input.push(chunk.position, token_ids, table, chunk.samples);
         }
-        self.backend.forward(&self.input, &mut self.logits)
+        match catch_unwind(AssertUnwindSafe(|| self.backend.forward(&self.input, &mut self.logits))) {
+            Ok(result) => result.map_err(|error| format!("forward pass failed: {error}")),
+            Err(panic) => Err(format!("the forward pass panicked: {}", panic_text(panic.as_ref()))),
+        }
     }
 
     /// For each chunk that reaches its sequence's end, what comes next.

@@ -183,13 +183,19 @@ async fn a_full_line_refuses_at_once_and_takes_more_when_it_moves() {
 }
 
 #[tokio::test]
-async fn a_panic_or_error_ends_its_steps_requests_and_nothing_else() {
-    let engine = engine(CONFIG);
-    let (_, reason) = run(&engine, request(&[1, 10], 4)).await;
-    assert_eq!(reason, FinishReason::Failed("the step panicked: this token panics".to_owned()));
-    let (_, reason) = run(&engine, request(&[1, 11], 4)).await;
-    assert_eq!(reason, FinishReason::Failed("forward pass failed: this token fails".to_owned()));
-    assert_eq!(run(&engine, request(&[1], 2)).await, (vec![2, 3], FinishReason::Length));
+async fn a_panic_or_error_ends_its_own_request_and_nobody_elses() {
+    let (engine, go, seen) = gated(CONFIG);
+    let blocker = engine.generate(request(&[0], 1)).unwrap();
+    // While the first pass waits, three more come in, and share one.
+    let prompts: [&[u32]; 3] = [&[1, 10], &[1, 11], &[1]];
+    let generations = prompts.map(|prompt| engine.generate(request(prompt, 2)).unwrap());
+    (0..10).for_each(|_| go.send(()).unwrap());
+    outcome(blocker).await;
+    let [panics, fails, innocent] = futures::future::join_all(generations.map(outcome)).await.try_into().unwrap();
+    assert_eq!(panics.1, FinishReason::Failed("the forward pass panicked: this token panics".to_owned()));
+    assert_eq!(fails.1, FinishReason::Failed("forward pass failed: this token fails".to_owned()));
+    assert_eq!(innocent, (vec![2, 3], FinishReason::Length));
+    assert!(seen.iter().take(2).any(|rows| rows >= 5), "they were in one pass");
     engine.drain().await;
     assert_eq!(engine.stats().kv_tokens_used, 0);
 }

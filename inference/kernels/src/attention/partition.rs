@@ -188,7 +188,8 @@ fn score<S: Simd, T: Element, const Q: usize, const B: usize>(
             if let Some([scales, _]) = blocks[b].scales {
                 sum = simd.mul(sum, simd.load(scales));
             }
-            let bounded = simd.max(simd.min(sum, simd.splat(-LOWEST)), simd.splat(LOWEST));
+            // In this order, what is no number stays none.
+            let bounded = simd.max(simd.splat(LOWEST), simd.min(simd.splat(-LOWEST), sum));
             simd.store(bounded, &mut scores[b].0);
         }
     }

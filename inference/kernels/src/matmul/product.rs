@@ -83,7 +83,9 @@ pub fn multiply_gated(
     let out = Out::new(out, activations.rows(), gate.rows());
     pool.run(gate.tiles(), chunk(gate.tiles(), pool), &|range| {
         let [gate, up] = [gate, up].map(|matrix| Product::new(level, matrix, activations));
-        let (mut gate_sums, mut up_sums) = (gate.sums(), up.sums());
+        // In blocks of rows as the gate's format has them, for both.
+        let mut gate_sums = gate.sums();
+        let mut up_sums = gate_sums.clone();
         gate.blocks(range, |tile, rows, from_memory| {
             let (gate_sums, up_sums) = (&mut gate_sums[..rows.len()], &mut up_sums[..rows.len()]);
             gate.sum(tile, rows.clone(), from_memory, gate_sums);

@@ -270,24 +270,25 @@ fn outputs_of_several_matrices_lie_side_by_side_and_can_be_added() {
 
 #[test]
 fn a_gate_is_applied_to_what_it_gates_on_every_level() {
+    check_gate([Format::Q4K, Format::Q6K], 21, 512);
+    // Of other kinds, in more rows than a block of either has.
+    check_gate([Format::Q4K, Format::Q8_0], 75, 2048);
+    check_gate([Format::F16, Format::Q4K], 75, 2048);
+}
+
+#[track_caller]
+fn check_gate(formats: [Format; 2], num_rows: usize, columns: usize) {
     let pool = pool(2);
-    let [gate, up] = [Format::Q4K, Format::Q6K].map(|format| {
-        Matrix::pack(
-            format,
-            &tensor(format, 70, 512, Bits::Random, &mut Random(5)),
-            70,
-            512,
-            &pool,
-            &mut Arena::default(),
-        )
-        .unwrap()
+    let [gate, up] = formats.map(|format| {
+        let raw = tensor(format, 70, columns, Bits::Random, &mut Random(5));
+        Matrix::pack(format, &raw, 70, columns, &pool, &mut Arena::default()).unwrap()
     });
-    let inputs = Random(6).floats(21 * 512);
+    let inputs = Random(6).floats(num_rows * columns);
     let gates = products(Level::Scalar, &pool, &gate, &inputs);
     let ups = products(Level::Scalar, &pool, &up, &inputs);
     let gated = |level| {
-        let mut activations = Activations::new(&[gate.kind()]);
-        activations.fill(level, &pool, &inputs, 512);
+        let mut activations = Activations::new(&[gate.kind(), up.kind()]);
+        activations.fill(level, &pool, &inputs, columns);
         let mut out = vec![0.0; gates.len()];
         multiply_gated(level, &pool, &gate, &up, &activations, &mut out);
         out

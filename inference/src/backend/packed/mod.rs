@@ -35,9 +35,9 @@ pub struct PackedBackend {
 }
 
 impl PackedBackend {
-    /// Whether this processor has kernels, and the model fits their shapes.
+    /// Whether this processor has more than the plain kernels, and the model fits their shapes.
     pub(crate) fn runs(file: &ModelFile) -> bool {
-        cfg!(target_arch = "x86_64") && file.shape().head_dim.is_multiple_of(16)
+        Level::available().count() > 1 && file.shape().head_dim.is_multiple_of(16)
     }
 
     /// Packs the model. `progress` hears how many of the file's bytes are done.

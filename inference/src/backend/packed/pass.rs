@@ -125,6 +125,10 @@ impl PackedBackend {
                 let values = unsafe { rows.slice(row * row_width..(row + 1) * row_width) };
                 let (turned, values) = values.split_at_mut(queries + keys);
                 angles.rotate(level, row, turned);
+                // The store keeps only numbers; a row without them must not give an answer.
+                if !turned[queries..].iter().chain(&*values).all(|value| value.is_finite()) {
+                    turned[..queries].fill(f32::NAN);
+                }
                 let (block, slot) = places[row];
                 writer.append(index, block, slot, &turned[queries..], values);
             }
