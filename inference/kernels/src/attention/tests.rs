@@ -196,6 +196,21 @@ fn extreme_scores_give_numbers() {
 }
 
 #[test]
+fn a_query_that_is_no_number_spoils_its_own_row_alone() {
+    let mut case = Case::new(LLAMA, KvKind::F16, &[PARTITION + 100], 1.0);
+    let width = LLAMA.num_heads * LLAMA.head_dim;
+    let rows = (0, PARTITION + 20, 3);
+    let before = case.attend(Level::Scalar, 1, &[rows]);
+    case.queries[0][(PARTITION + 21) * width..][..width].fill(f32::NAN);
+    for level in Level::available() {
+        let out = case.attend(level, 1, &[rows]);
+        assert_eq!(out[..width], before[..width], "{level:?}");
+        assert!(out[width..2 * width].iter().all(|value| value.is_nan()), "{level:?}");
+        assert_eq!(out[2 * width..], before[2 * width..], "{level:?}");
+    }
+}
+
+#[test]
 fn bytes_are_nearly_as_good() {
     for head_dim in [32, 64, 80] {
         let shape = AttentionShape { head_dim, window: None, ..LLAMA };
