@@ -20,3 +20,9 @@ for model in "${models[@]}"; do
     arguments+=(--model "$(realpath "$model")")
 done
 CANDLE_NUM_THREADS=$(nproc) cargo bench --bench peers -- "${arguments[@]}"
+# What of this is the machine's limit, how much memory it takes, and how long until a model is ready.
+for model in "${models[@]}"; do
+    cargo run --quiet --release -- model bench "$model" --runs "$ROUNDS" ${LONG:+--long}
+done
+# What a step costs besides the forward pass.
+cargo run --quiet --release -p inference --example scheduler
