@@ -74,8 +74,8 @@ pub(super) fn tensors(file: &ModelFile) -> Result<Vec<Tensor>, Failure> {
     let stored = file.shape().tensors().filter(|(name, _)| !(file.is_tied() && name == "output.weight"));
     stored
         .map(|(name, dims)| {
-            let matrix = file.matrix(&name).map_err(|error| Failure::negative(error.to_string()))?;
-            Ok(Tensor { dims, format: matrix.format, bytes: matrix.bytes.len() as u64, name })
+            let (format, bytes) = file.read_as(&name).map_err(|error| Failure::negative(error.to_string()))?;
+            Ok(Tensor { name, dims, format, bytes })
         })
         .collect()
 }

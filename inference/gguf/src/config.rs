@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use crate::error::Problem;
 use crate::metadata::{Metadata, bad};
-use crate::shape::{Keys, Shape};
+use crate::shape::{Keys, Shape, UNSCALED};
 use crate::value::Value;
 
 const KEYS: Keys = Keys {
@@ -21,6 +21,8 @@ const KEYS: Keys = Keys {
     rope_base: "rope_theta",
     rms_epsilon: "rms_norm_eps",
 };
+const DEFAULT_ROTATION: &str = "\"default\": scaled positions are not supported";
+const WHOLE_HEADS: &str = "1: heads that are rotated in part are not supported";
 /// No vocabulary is larger.
 const MAX_VOCAB_SIZE: usize = 1 << 24;
 
@@ -89,14 +91,20 @@ fn refuse_variants(metadata: &Metadata) -> Result<(), Problem> {
     if metadata.get("hidden_act").is_some() && metadata.text("hidden_act")? != "silu" {
         return Err(bad("hidden_act", metadata.text("hidden_act")?, "silu"));
     }
-    for (key, value) in &metadata.0 {
+    for key in metadata.0.keys() {
         if key.starts_with("quantization_config.") {
             return Err(bad("quantization_config", "there", "none: give the weights as plain floats"));
         }
-        let scaling = key.starts_with("rope_scaling.") || key == "rope_parameters.rope_type";
-        if scaling && key.ends_with("type") && *value != Value::String("default".to_owned()) {
-            return Err(bad(key, value.kind_name(), "\"default\": scaled positions are not supported"));
-        }
     }
+    for rotation in ["rope_scaling", "rope_parameters"] {
+        for key in ["type", "rope_type"].map(|key| format!("{rotation}.{key}")) {
+            if metadata.get(&key).is_some() && !matches!(metadata.text(&key)?, "default" | "none") {
+                return Err(bad(&key, format!("{:?}", metadata.text(&key)?), DEFAULT_ROTATION));
+            }
+        }
+        metadata.no_factor(&format!("{rotation}.factor"), UNSCALED)?;
+        metadata.no_factor(&format!("{rotation}.partial_rotary_factor"), WHOLE_HEADS)?;
+    }
+    metadata.no_factor("partial_rotary_factor", WHOLE_HEADS)?;
     Ok(())
 }

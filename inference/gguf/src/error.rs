@@ -72,6 +72,12 @@ pub enum Problem {
         /// Its format.
         format: String,
     },
+    /// Weights that cannot be brought into the format that they are read in.
+    #[error(": tensor {tensor} has numbers that are not finite; fetch it again, or use another model")]
+    NotFinite {
+        /// The tensor.
+        tensor: String,
+    },
     /// Tokens without rows, or rows without tokens.
     #[error(": the vocabulary has {tokens} tokens but token_embd.weight has {rows} rows; convert the model anew")]
     VocabSize {
@@ -89,7 +95,7 @@ pub enum Problem {
     Memory {
         /// Weights and what else was asked for.
         needed: u64,
-        /// `MemAvailable` of the system.
+        /// What the system can still give, within the limit of the process's container.
         available: u64,
     },
 }

@@ -127,6 +127,11 @@ impl ModelFile {
         memory::check(self.tensor_bytes().saturating_add(besides)).map_err(|problem| problem.of(&self.path))
     }
 
+    /// The format that a tensor is read in, and its bytes in that.
+    pub fn read_as(&self, name: &str) -> Result<(Format, u64), Error> {
+        self.stored(name).map(|stored| (stored.read_as, stored.byte_len() as u64))
+    }
+
     /// A matrix by its name in [`Shape::tensors`].
     pub fn matrix(&self, name: &str) -> Result<Matrix<'_>, Error> {
         let stored = self.stored(name)?;
@@ -135,7 +140,8 @@ impl ModelFile {
         let bytes = if stored.read_as == stored.entry.format && stored.rows == RowOrder::AsRead {
             Cow::Borrowed(bytes)
         } else {
-            Cow::Owned(stored.converted(bytes))
+            let converted = stored.converted(bytes);
+            Cow::Owned(converted.ok_or_else(|| Problem::NotFinite { tensor: name.to_owned() }.of(&self.path))?)
         };
         Ok(Matrix { format: stored.read_as, rows, columns, bytes })
     }
@@ -178,8 +184,9 @@ impl Stored {
         byte_len(&self.entry.dims, self.read_as).unwrap_or(0)
     }
 
-    /// In the order and format that it is read in, row by row.
-    fn converted(&self, bytes: &[u8]) -> Vec<u8> {
+    /// In the order and format that it is read in, row by row; `None` where a number is not finite, of which few formats
+    /// could tell.
+    fn converted(&self, bytes: &[u8]) -> Option<Vec<u8>> {
         let (rows, columns) = self.rows_and_columns();
         let from_row_bytes = bytes.len() / rows;
         let mut converted = vec![0; self.byte_len()];
@@ -188,9 +195,12 @@ impl Stored {
         for (row, out) in converted.chunks_exact_mut(to_row_bytes).enumerate() {
             let row = &bytes[self.rows.source(row) * from_row_bytes..][..from_row_bytes];
             self.entry.format.dequantize(row, &mut values);
+            if !values.iter().all(|value| value.is_finite()) {
+                return None;
+            }
             self.read_as.quantize(&values, out);
         }
-        converted
+        Some(converted)
     }
 }
 

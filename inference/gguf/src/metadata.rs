@@ -71,6 +71,15 @@ impl Metadata {
         if float.is_finite() && float > 0.0 { Ok(float) } else { Err(bad(key, float, "a positive number")) }
     }
 
+    /// A factor that may be missing, and changes nothing where it is there.
+    pub(crate) fn no_factor(&self, key: &str, expected: &'static str) -> Result<(), Problem> {
+        match self.get(key) {
+            None => Ok(()),
+            Some(_) if self.float(key)? == 1.0 => Ok(()),
+            Some(_) => Err(bad(key, self.float(key)?, expected)),
+        }
+    }
+
     pub(crate) fn text(&self, key: &str) -> Result<&str, Problem> {
         match self.need(key)? {
             Value::String(text) => Ok(text),

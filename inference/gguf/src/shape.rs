@@ -174,6 +174,8 @@ impl Shape {
 
 pub(crate) const EMBEDDING: &str = "token_embd.weight";
 pub(crate) const OUTPUT: &str = "output.weight";
+/// What a factor on positions has to be.
+pub(crate) const UNSCALED: &str = "1: scaled positions are not supported";
 
 /// What the architecture's name also covers, and is not computed here.
 fn refuse_variants(metadata: &Metadata) -> Result<(), Problem> {
@@ -182,10 +184,11 @@ fn refuse_variants(metadata: &Metadata) -> Result<(), Problem> {
         return Err(bad(experts, count, "0: mixtures of experts are not supported"));
     }
     let scaling = "llama.rope.scaling.type";
-    if let Some(Value::String(kind)) = metadata.get(scaling)
-        && kind != "none"
-    {
-        return Err(bad(scaling, kind, "none: scaled positions are not supported"));
+    if metadata.get(scaling).is_some() && metadata.text(scaling)? != "none" {
+        return Err(bad(scaling, metadata.text(scaling)?, "none: scaled positions are not supported"));
+    }
+    for factor in ["llama.rope.scaling.factor", "llama.rope.scale_linear"] {
+        metadata.no_factor(factor, UNSCALED)?;
     }
     Ok(())
 }

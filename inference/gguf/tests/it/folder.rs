@@ -5,6 +5,7 @@ use std::path::Path;
 
 use gguf::synth::{Mix, RandomModel};
 use gguf::{Format, ModelFile};
+use safetensors::tensor::TensorView;
 use serde_json::{Value as Json, json};
 
 use crate::support::{Files, bytes, check_whole, folder, model};
@@ -120,7 +121,7 @@ fn variants_that_are_not_computed_are_refused() {
     check(
         &with("config.json", "/rope_scaling", json!({"rope_type": "llama3", "factor": 8.0})),
         &format!(
-            "folder/config.json: rope_scaling.rope_type is a string, \
+            "folder/config.json: rope_scaling.rope_type is \"llama3\", \
              expected \"default\": scaled positions are not supported{plain}"
         ),
     );
@@ -137,6 +138,60 @@ fn variants_that_are_not_computed_are_refused() {
              expected BPE with byte_fallback, as made from a SentencePiece model{plain}"
         ),
     );
+}
+
+#[test]
+fn rotations_that_are_not_computed_are_refused() {
+    let refused = |pointer, value, expected: &str| {
+        let expected = format!("folder/config.json: {expected}; use a plain Mistral or Llama model");
+        check(&with("config.json", pointer, value), &expected);
+    };
+    let default = "expected \"default\": scaled positions are not supported";
+    let unscaled = "expected 1: scaled positions are not supported";
+    let whole = "expected 1: heads that are rotated in part are not supported";
+    refused("/rope_scaling", json!({"type": "linear"}), &format!("rope_scaling.type is \"linear\", {default}"));
+    refused("/rope_scaling", json!({"factor": 2.0}), &format!("rope_scaling.factor is 2, {unscaled}"));
+    let yarn = json!({"rope_theta": 1e4, "rope_type": "yarn"});
+    refused("/rope_parameters", yarn, &format!("rope_parameters.rope_type is \"yarn\", {default}"));
+    let scaled = json!({"rope_theta": 1e4, "factor": 4});
+    refused("/rope_parameters", scaled, &format!("rope_parameters.factor is 4, {unscaled}"));
+    refused("/rope_scaling", json!({"type": 1}), "rope_scaling.type is an integer, expected a string");
+    refused("/partial_rotary_factor", json!(0.5), &format!("partial_rotary_factor is 0.5, {whole}"));
+    let partial = json!({"rope_theta": 1e4, "partial_rotary_factor": 0.25});
+    refused("/rope_parameters", partial, &format!("rope_parameters.partial_rotary_factor is 0.25, {whole}"));
+
+    for (pointer, value) in [
+        ("/rope_scaling", json!({"type": "none", "factor": 1.0})),
+        ("/rope_parameters", json!({"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 1.0})),
+        ("/partial_rotary_factor", json!(1)),
+    ] {
+        check_whole(&open(&with("config.json", pointer, value), Format::Q8_0).unwrap());
+    }
+}
+
+#[test]
+fn weights_that_are_not_finite_are_refused_by_name() {
+    let whole = folder(&model()).remove("model.safetensors").unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&whole).unwrap();
+    let read = |weight: f32| {
+        let mut down = tensors.tensor("model.layers.0.mlp.down_proj.weight").unwrap().data().to_vec();
+        down[400..404].copy_from_slice(&weight.to_le_bytes());
+        let views = tensors.iter().map(|(name, view)| {
+            let data = if name.contains("down_proj") { &down } else { view.data() };
+            (name, TensorView::new(view.dtype(), view.shape().to_vec(), data).unwrap())
+        });
+        let mut files = folder(&model());
+        files.insert("model.safetensors", safetensors::serialize(views, None).unwrap());
+        open(&files, Format::Q8_0).unwrap().matrix("blk.0.ffn_down.weight").map(|matrix| matrix.bytes.into_owned())
+    };
+    assert!(read(0.25).is_ok());
+    for weight in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        assert_eq!(
+            read(weight).unwrap_err().to_string(),
+            "folder: tensor blk.0.ffn_down.weight has numbers that are not finite; \
+             fetch it again, or use another model"
+        );
+    }
 }
 
 #[test]

@@ -161,6 +161,21 @@ fn lists_of_the_wrong_type() {
 }
 
 #[test]
+fn positions_that_are_scaled() {
+    for key in ["llama.rope.scaling.factor", "llama.rope.scale_linear"] {
+        let with = |factor| bytes_with(&model(), |metadata| metadata.push((key.to_owned(), Value::F32(factor))));
+        ModelFile::from_bytes("model.gguf", with(1.0)).unwrap();
+        let plain = "expected 1: scaled positions are not supported; use a plain Mistral or Llama model";
+        check(with(4.0), &format!(": {key} is 4, {plain}"));
+    }
+    let no_text = ("llama.rope.scaling.type".to_owned(), Value::U32(2));
+    check(
+        bytes_with(&model(), |metadata| metadata.push(no_text)),
+        ": llama.rope.scaling.type is an integer, expected a string; use a plain Mistral or Llama model",
+    );
+}
+
+#[test]
 fn heads_that_have_no_width() {
     let file = |heads| {
         bytes_with(&model(), |metadata| {
