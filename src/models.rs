@@ -70,7 +70,9 @@ fn load_file(path: &Path, config: &InferenceConfig) -> Result<Model, LoadError> 
         KvCacheDtype::Int8 => KvKind::Int8,
     };
     let threads = config.threads.and_then(NonZeroUsize::new);
-    Model::load_with(path, LoadOptions { threads, kv, progress: Some(&progress), ..LoadOptions::default() })
+    let reserve_bytes = config.kv_cache_bytes;
+    let options = LoadOptions { threads, kv, reserve_bytes, progress: Some(&progress), ..LoadOptions::default() };
+    Model::load_with(path, options)
 }
 
 /// The engines as parts of the process: stopped with it, and missed when they end before.

@@ -4,8 +4,8 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gguf::{Format, ModelFile, Problem};
-use kernels::kv::KvKind;
+use gguf::{Format, ModelFile, Problem, Shape};
+use kernels::kv::{KvKind, KvShape};
 
 use crate::backend::{Backend, CandleBackend, CandleModel, PackError, PackedBackend};
 use crate::chat::Renderer;
@@ -32,6 +32,9 @@ pub struct LoadOptions<'a> {
     pub kv: KvKind,
     /// Format that the matrices of a folder in Hugging Face's layout are read in; Q8_0 if absent.
     pub format: Option<Format>,
+    /// Memory for keys and values. As it is taken when it is used, only so much of it as one full context needs has to be
+    /// free besides the weights.
+    pub reserve_bytes: u64,
     /// Hears how many of the file's bytes are in their place, and how many there are.
     pub progress: Option<&'a dyn Fn(u64, u64)>,
 }
@@ -113,7 +116,8 @@ impl Model {
     /// As `load`, with a say in what computes and how.
     pub fn load_with(path: impl AsRef<Path>, options: LoadOptions<'_>) -> Result<Model, LoadError> {
         let file = ModelFile::open_as(path, options.format.unwrap_or(Format::Q8_0))?;
-        file.check_memory(0)?;
+        let is_packed = is_packed(&file, options.backend)?;
+        file.check_memory(options.reserve_bytes.min(context_bytes(file.shape(), is_packed, options.kv)))?;
         let path = file.path();
         let bad_tokenizer = |source| LoadError::Tokenizer { path: path.to_owned(), source };
         let vocab = Vocab::try_from(file.vocab().clone()).map_err(bad_tokenizer)?;
@@ -122,7 +126,7 @@ impl Model {
             Renderer::new(&tokenizer).map_err(|token| LoadError::NoControlToken { path: path.to_owned(), token })?;
         let grammars = GrammarCompiler::new(&tokenizer, renderer.tool_calls)
             .map_err(|reason| Problem::Damaged(reason).of(path))?;
-        let backend = backend(&file, &options)?;
+        let backend = backend(&file, is_packed, &options)?;
         let info = ModelInfo {
             name: file.shape().name.clone(),
             context_len: backend.context_len(),
@@ -149,17 +153,30 @@ impl Model {
     }
 }
 
-fn backend(file: &ModelFile, options: &LoadOptions<'_>) -> Result<Box<dyn Backend>, LoadError> {
-    let packed = match options.backend {
-        BackendChoice::Auto => PackedBackend::runs(file),
+fn is_packed(file: &ModelFile, choice: BackendChoice) -> Result<bool, LoadError> {
+    match choice {
+        BackendChoice::Auto => Ok(PackedBackend::runs(file)),
         BackendChoice::Packed if !PackedBackend::runs(file) => {
             let (path, head_dim) = (file.path().to_owned(), file.shape().head_dim);
-            return Err(LoadError::NotPackable { path, head_dim });
+            Err(LoadError::NotPackable { path, head_dim })
         }
-        BackendChoice::Packed => true,
-        BackendChoice::Candle => false,
-    };
-    if !packed {
+        BackendChoice::Packed => Ok(true),
+        BackendChoice::Candle => Ok(false),
+    }
+}
+
+/// Keys and values of one full context.
+fn context_bytes(shape: &Shape, is_packed: bool, kind: KvKind) -> u64 {
+    if !is_packed {
+        return CandleModel::context_bytes(shape);
+    }
+    let &Shape { layers: num_layers, kv_heads: num_kv_heads, head_dim, .. } = shape;
+    let per_token = KvShape { num_layers, num_kv_heads, head_dim, kind }.bytes_per_token();
+    shape.context_len as u64 * per_token as u64
+}
+
+fn backend(file: &ModelFile, is_packed: bool, options: &LoadOptions<'_>) -> Result<Box<dyn Backend>, LoadError> {
+    if !is_packed {
         return Ok(Box::new(CandleBackend::new(CandleModel::load(file)?)));
     }
     let threads = options.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);

@@ -240,10 +240,15 @@ fn a_model_larger_than_the_memory_is_refused_before_it_is_read() {
     .unwrap();
     let length = file.stream_position().unwrap();
     file.set_len(length).unwrap();
-    let message = folder.error(path);
-    let needed = model.tensors().iter().map(|tensor| tensor.byte_len().unwrap()).sum::<usize>();
-    assert!(message.starts_with(&format!("huge.gguf needs {needed} bytes of memory but ")), "{message}");
-    assert!(message.ends_with(" too few; take a smaller model or format, or free memory"), "{message}");
+    let weights: usize = model.tensors().iter().map(|tensor| tensor.byte_len().unwrap()).sum();
+    let context = model.shape.context_len * model.shape.layers * model.shape.kv_heads * 2 * model.shape.head_dim * 4;
+    for (reserve_bytes, reserved) in [(0, 0), (1 << 20, 1 << 20), (u64::MAX, context)] {
+        let options = LoadOptions { backend: BackendChoice::Candle, reserve_bytes, ..LoadOptions::default() };
+        let message = Model::load_with(&path, options).err().unwrap().to_string();
+        let needed = format!("huge.gguf needs {} bytes of memory but ", weights + reserved);
+        assert!(message.contains(&needed), "{message}");
+        assert!(message.ends_with(" too few; take a smaller model or format, or free memory"), "{message}");
+    }
 }
 
 #[test]

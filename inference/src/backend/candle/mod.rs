@@ -81,7 +81,7 @@ impl Backend for CandleBackend {
     }
 
     fn kv_bytes_per_token(&self) -> u64 {
-        self.model.kv_bytes_per_token()
+        weights::kv_bytes_per_token(&self.model.shape)
     }
 
     fn memory(&self) -> BackendMemory {

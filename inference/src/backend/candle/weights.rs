@@ -3,6 +3,7 @@
 use candle_core::quantized::{GgmlDType, QMatMul, QStorage, QTensor};
 use candle_core::{Device, Module, Result, Tensor};
 use gguf::{Format, ModelFile, Problem, Shape};
+use tracing::warn;
 
 use super::layer::Layer;
 
@@ -47,11 +48,16 @@ impl Matrix {
 }
 
 impl CandleModel {
-    /// Reads all tensors, and gives the file's memory back as it goes. Attention sees everything here, which is right
-    /// as far as the model's window reaches: the context ends there.
+    /// Reads all tensors, and gives the file's memory back as it goes.
     pub(crate) fn load(file: &ModelFile) -> std::result::Result<Self, gguf::Error> {
-        let mut shape = file.shape().clone();
-        shape.context_len = shape.context_len.min(shape.sliding_window.unwrap_or(usize::MAX));
+        let shape = shape(file.shape());
+        if shape.context_len < file.shape().context_len {
+            let (window, context_len) = (shape.context_len, file.shape().context_len);
+            warn!(
+                model = %shape.name, window, context_len,
+                "the context ends at the model's sliding window, which only the packed backend computes"
+            );
+        }
         let damaged = |error: candle_core::Error| Problem::Damaged(error.to_string()).of(file.path());
         let matrix = |names: &[String]| {
             let parts = names.iter().map(|name| file.matrix(name)).collect::<std::result::Result<Vec<_>, _>>()?;
@@ -79,11 +85,22 @@ impl CandleModel {
         Ok(CandleModel { shape, embedding, layers, output_norm, output, weight_bytes: file.tensor_bytes() })
     }
 
-    /// KV of one token, all layers.
-    pub(crate) fn kv_bytes_per_token(&self) -> u64 {
-        let per_layer = 2 * self.shape.kv_heads * self.shape.head_dim * size_of::<f32>();
-        (self.shape.layers * per_layer) as u64
+    /// Keys and values of one full context of a model.
+    pub(crate) fn context_bytes(model: &Shape) -> u64 {
+        shape(model).context_len as u64 * kv_bytes_per_token(model)
     }
+}
+
+/// As it is computed here. Attention sees everything, which is right as far as the model's window reaches: the context
+/// ends there.
+fn shape(model: &Shape) -> Shape {
+    let context_len = model.context_len.min(model.sliding_window.unwrap_or(usize::MAX));
+    Shape { context_len, ..model.clone() }
+}
+
+/// KV of one token, all layers.
+pub(super) fn kv_bytes_per_token(shape: &Shape) -> u64 {
+    (shape.layers * 2 * shape.kv_heads * shape.head_dim * size_of::<f32>()) as u64
 }
 
 /// Matrices of one format and one width as one.
