@@ -161,7 +161,7 @@ impl<B: Backend + ?Sized> Backend for Box<B> {
 /// Bytes by use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BackendMemory {
-    /// Weights, as they lie in the file.
+    /// Matrices, as the backend holds them.
     pub weights: u64,
     /// Blocks that have been written to, and so hold memory.
     pub kv: u64,

@@ -13,14 +13,6 @@ pub enum Mix {
 }
 
 impl Mix {
-    /// The mix of a name such as `Q4_K_M` or `Q8_0`.
-    pub fn from_name(name: &str) -> Option<Mix> {
-        if name == "Q4_K_M" {
-            return Some(Mix::Q4KM);
-        }
-        Format::ALL.into_iter().find(|format| format.name() == name).map(Mix::All)
-    }
-
     /// `F32` for vectors; rows that are not whole blocks get Q8_0, or F16, instead.
     pub(super) fn format(self, name: &str, dims: &[usize], layers: usize, tied: bool) -> Format {
         let [_, columns] = dims else { return Format::F32 };

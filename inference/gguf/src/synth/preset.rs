@@ -19,11 +19,6 @@ impl Preset {
     /// Every preset.
     pub const ALL: [Preset; 4] = [Preset::Pocket, Preset::Small, Preset::OneB, Preset::SevenB];
 
-    /// The preset of a name.
-    pub fn from_name(name: &str) -> Option<Preset> {
-        Preset::ALL.into_iter().find(|preset| preset.name() == name)
-    }
-
     /// Its name.
     pub const fn name(self) -> &'static str {
         match self {

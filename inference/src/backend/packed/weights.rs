@@ -31,7 +31,7 @@ pub(super) struct Layer {
 
 impl PackedModel {
     /// Packs all tensors, and gives each one's pages of the file back when that is done. `progress` hears how many of the
-    /// file's bytes are packed.
+    /// file's bytes are packed, at last all of them.
     pub(crate) fn load(file: &ModelFile, pool: &Pool, progress: &dyn Fn(u64)) -> Result<Self, PackError> {
         let shape = file.shape().clone();
         let (mut packed_bytes, mut arena) = (0, Arena::default());
@@ -60,7 +60,10 @@ impl PackedModel {
                 down: matrix(&name("ffn_down"))?,
             });
         }
-        Ok(PackedModel { embedding, layers, output_norm: file.vector("output_norm.weight")?, output, shape })
+        let output_norm = file.vector("output_norm.weight")?;
+        // The vectors, too.
+        progress(file.tensor_bytes());
+        Ok(PackedModel { embedding, layers, output_norm, output, shape })
     }
 
     /// Memory of all matrices.
