@@ -26,7 +26,7 @@ fn memory_stays_flat_over_thousands_of_requests() {
         let generations: Vec<_> = (0..REQUESTS).map(|index| engine.generate(request(round, index)).unwrap()).collect();
         for (index, mut generation) in generations.into_iter().enumerate() {
             // Some are dropped at once, some after a token, the others are read to the end.
-            let mut read = if index % 3 == 0 { index % 2 } else { usize::MAX };
+            let mut read = if index.is_multiple_of(3) { index % 2 } else { usize::MAX };
             while read > 0 && matches!(generation.blocking_next(), Some(Event::Token { .. })) {
                 read -= 1;
             }
@@ -49,7 +49,7 @@ fn request(round: usize, index: usize) -> GenerateRequest {
         max_new_tokens: 1 + index % 12,
         seed: index as u64,
         repetition_penalty: 1.1,
-        logprobs: (index % 4 == 0).then_some(3),
+        logprobs: index.is_multiple_of(4).then_some(3),
         ..SamplingOptions::default()
     };
     GenerateRequest {
