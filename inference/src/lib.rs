@@ -21,7 +21,10 @@ pub use engine::{
     Generation, InvalidParams, Logprobs, Refused, SamplingOptions, SamplingParams, Usage,
 };
 pub use gguf::Format;
-pub use grammar::{Grammar, GrammarError, Invented, MAX_VERBATIM_WORDS, Material, ToolChoice, invented};
+pub use grammar::{
+    AnswerForm, Grammar, GrammarError, Invented, MAX_TITLE_WORDS, MAX_VERBATIM_WORDS, Material, NotExtracted,
+    ToolChoice, check_extract, invented,
+};
 pub use kernels::kv::KvKind;
 pub use model::{BackendChoice, LoadError, LoadOptions, Model, ModelInfo};
 pub use tokenizer::{TokenId, Tokenizer};

@@ -8,6 +8,8 @@ use serde_json::{Map, Value};
 pub struct OutputSpec {
     /// JSON Schema of the answer; without one the answer is text.
     pub schema: Option<Value>,
+    /// Whether a text answer can only be a title line and sentences copied from the task's texts; never with a schema.
+    pub extractive: bool,
     /// Fields that the platform adds by rule; the model neither sees nor sets them.
     pub derived: Vec<DerivedField>,
 }

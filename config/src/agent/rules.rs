@@ -109,6 +109,13 @@ pub(super) fn check_tool(tool: &ToolSpec, fields: &mut Fields<'_, '_>) {
     }
 }
 
+pub(super) fn check_extractive(fields: &mut Fields<'_, '_>) {
+    if fields.has("schema") {
+        let message = |path: &str| format!("{path}.extractive is for an answer of text, but there is a schema");
+        fields.error("extractive", message, "leave out one of the two");
+    }
+}
+
 /// A derived field must be able to hold: its conditions ask for values that the schema allows.
 pub(super) fn check_derived(
     name: &str,

@@ -227,6 +227,16 @@ fn warn_of_assumptions(reach: Reach, fields: &mut Fields<'_, '_>) {
 
 fn output(fields: &mut Fields<'_, '_>) -> Option<OutputSpec> {
     let schema = fields.optional("schema", "JSON Schema of the answer; enforced while the model writes", JsonSchema);
+    let extractive = fields.or(
+        "extractive",
+        "whether the answer, without a schema, can only be a title line and lines \"- <sentence>\", copied from the \
+         task's texts; enforced while the model writes",
+        flag(),
+        false,
+    );
+    if extractive {
+        rules::check_extractive(fields);
+    }
     let derived = fields.optional(
         "derived",
         "boolean fields that the platform adds to the answer by rule, by name",
@@ -243,7 +253,7 @@ fn output(fields: &mut Fields<'_, '_>) -> Option<OutputSpec> {
         .into_iter()
         .map(|(name, any)| DerivedField { name, any: any.into_iter().flatten().collect() })
         .collect();
-    Some(OutputSpec { schema, derived })
+    Some(OutputSpec { schema, extractive, derived })
 }
 
 fn condition(fields: &mut Fields<'_, '_>) -> Option<Condition> {

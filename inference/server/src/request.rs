@@ -75,7 +75,7 @@ impl CompletionRequest {
             callable: tools.clone(),
             tools,
             tool_choice: self.tool_choice.into(),
-            answer_schema: self.response_format.map(ResponseFormat::into_schema).transpose()?.flatten(),
+            answer: self.response_format.map(ResponseFormat::into_schema).transpose()?.flatten().as_ref().into(),
             material: Arc::default(),
             params: params.map_err(unusable)?,
             class: TaskClass::Normal,

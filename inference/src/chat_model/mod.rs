@@ -7,12 +7,11 @@ mod reply;
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde_json::Value;
 use types::TaskClass;
 
 use crate::chat::{Message, Renderer, ToolCall, ToolDefinition};
 use crate::engine::{CacheSalt, EngineHandle, SamplingParams, Usage};
-use crate::grammar::{GrammarCompiler, Material, ToolChoice};
+use crate::grammar::{AnswerForm, GrammarCompiler, Material, ToolChoice};
 use crate::model::ModelInfo;
 use crate::tokenizer::Tokenizer;
 
@@ -42,9 +41,9 @@ pub struct ChatRequest {
     pub callable: Vec<ToolDefinition>,
     /// Whether it may or must call one. A reply holds at most one call.
     pub tool_choice: ToolChoice,
-    /// JSON schema of the answer; none means free text.
-    pub answer_schema: Option<Value>,
-    /// What verbatim strings of the arguments and the answer are copied from.
+    /// What an answer looks like.
+    pub answer: AnswerForm,
+    /// What verbatim strings of the arguments and the answer, and extracts, are copied from.
     pub material: Arc<Material>,
     /// How tokens are chosen and how many at most. The end-of-text token always stops.
     pub params: SamplingParams,
@@ -70,7 +69,7 @@ pub struct ChatReply {
 /// An answer or calls, never both.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ReplyContent {
-    /// Text; with an answer schema, JSON of that schema.
+    /// Text of the request's form.
     Answer(String),
     /// Calls with fresh ids.
     ToolCalls(Vec<ToolCall>),

@@ -75,14 +75,14 @@ impl Parts {
             tools,
             callable,
             tool_choice,
-            answer_schema,
+            answer,
             material,
             params,
             class,
             cache_salt,
             deadline,
         } = request;
-        let grammar = self.grammars.compile(&material, &callable, tool_choice, answer_schema.as_ref())?;
+        let grammar = self.grammars.compile(&material, &callable, tool_choice, answer)?;
         let params = params.stop_at(self.tokenizer.eos());
         Ok(GenerateRequest {
             prompt: self.prompt(&messages, &tools),

@@ -8,7 +8,7 @@ use llguidance::{Matcher, ParserFactory};
 use serde_json::Value;
 use toktrie::{ApproximateTokEnv, TokEnv, TokRxInfo, TokTrie};
 
-use super::{Grammar, GrammarError, Material, ToolChoice, culprit, lark, verbatim};
+use super::{AnswerForm, Grammar, GrammarError, Material, ToolChoice, culprit, lark, verbatim};
 use crate::chat::ToolDefinition;
 use crate::tokenizer::{Piece, TokenId, Tokenizer};
 
@@ -16,6 +16,8 @@ use crate::tokenizer::{Piece, TokenId, Tokenizer};
 const MAX_KEPT: usize = 128;
 /// What llguidance may spend on a grammar's terminals: enough for a material of a million characters.
 const LEXER_FUEL: u64 = 8_000_000;
+/// llguidance follows rules into each other by recursion, and an extract's form a chain. Only what is used is taken.
+const STACK_BYTES: usize = 128 << 20;
 
 pub(crate) struct GrammarCompiler {
     factory: ParserFactory,
@@ -39,15 +41,19 @@ impl GrammarCompiler {
         material: &Material,
         tools: &[ToolDefinition],
         choice: ToolChoice,
-        answer_schema: Option<&Value>,
+        answer: impl Into<AnswerForm>,
     ) -> Result<Grammar, GrammarError> {
+        let answer = answer.into();
+        let answer_schema = answer.schema();
         if tools.is_empty() && choice == ToolChoice::Required {
             return Err(GrammarError::NoTools);
         }
-        let text = lark::reply(self.tool_calls, tools, choice, answer_schema, material);
+        let text = lark::reply(self.tool_calls, tools, choice, &answer, material);
         let schemas = tools.iter().map(|tool| &tool.parameters).chain(answer_schema);
-        if !material.is_empty() && schemas.into_iter().any(verbatim::is_within) {
-            return self.grammar(&(text + &verbatim::terminals(material)), tools, answer_schema);
+        let has_copies = schemas.into_iter().any(verbatim::is_within);
+        if !material.is_empty() && (has_copies || answer == AnswerForm::Extract) {
+            let terminals = if has_copies { verbatim::terminals(material) } else { String::new() };
+            return self.grammar(&(text + &terminals), tools, answer_schema);
         }
         if let Some(grammar) = self.kept().get(&text) {
             return Ok(grammar.clone());
@@ -78,7 +84,12 @@ impl GrammarCompiler {
     }
 
     fn matcher(&self, text: &str) -> Result<Matcher, String> {
-        let matcher = Matcher::new(self.factory.create_parser(TopLevelGrammar::from_lark(text.to_owned())));
+        let compile = || Matcher::new(self.factory.create_parser(TopLevelGrammar::from_lark(text.to_owned())));
+        let matcher = std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, compile);
+            let thread = thread.map_err(|error| format!("no thread to compile on: {error}"))?;
+            thread.join().map_err(|_| "the compiler panicked".to_owned())
+        })?;
         matcher.get_error().map_or(Ok(matcher), Err)
     }
 

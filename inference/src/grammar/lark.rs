@@ -4,9 +4,10 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::ToolChoice;
+use super::extract;
 use super::material::Material;
 use super::schema::expression;
+use super::{AnswerForm, ToolChoice};
 use crate::chat::{ToolDefinition, dumps};
 use crate::tokenizer::TokenId;
 
@@ -16,7 +17,7 @@ pub(super) fn reply(
     tool_calls: TokenId,
     tools: &[ToolDefinition],
     choice: ToolChoice,
-    answer_schema: Option<&Value>,
+    answer: &AnswerForm,
     material: &Material,
 ) -> String {
     let calls = !tools.is_empty() && choice != ToolChoice::None;
@@ -36,11 +37,15 @@ pub(super) fn reply(
         }
         text.push_str("ID: /[a-zA-Z0-9]{9}/\n");
     }
-    match answer_schema {
-        Some(schema) => {
+    let extract = if *answer == AnswerForm::Extract { extract::rules(material) } else { None };
+    match (answer, extract) {
+        (AnswerForm::Json(schema), _) => {
             let _ = writeln!(text, "answer: \" \"? json\njson: {}", expression(schema, material));
         }
-        None => text.push_str("answer: TEXT\nTEXT: /(?s:.*)/\n"),
+        (_, Some(rules)) => {
+            let _ = writeln!(text, "answer: \" \"? extract\n{rules}");
+        }
+        (AnswerForm::Text | AnswerForm::Extract, None) => text.push_str("answer: TEXT\nTEXT: /(?s:.*)/\n"),
     }
     text
 }
@@ -50,7 +55,7 @@ pub(super) fn schema(schema: &Value) -> String {
     format!("start: {}\n", expression(schema, &Material::default()))
 }
 
-/// A string of the grammar's own syntax, which is JSON's.
+/// A string of the grammar's own syntax: JSON's, without the one sign that it has to escape in addition.
 pub(super) fn literal(text: &str) -> String {
-    Value::from(text).to_string()
+    Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }

@@ -16,11 +16,17 @@ const LINE_BREAKS: [char; 9] = ['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028
 pub struct Material {
     /// The parts that a run is made of: words, the signs around them, spaces, and [`LINE_END`] after each line.
     parts: Vec<String>,
+    texts: Vec<String>,
 }
 
 impl Material {
     /// Takes in one text.
     pub fn add(&mut self, text: &str) {
+        self.add_words(text);
+        self.texts.push(text.to_owned());
+    }
+
+    fn add_words(&mut self, text: &str) {
         for line in text.split(LINE_BREAKS) {
             let start = self.parts.len();
             for word in line.split_whitespace() {
@@ -39,7 +45,7 @@ impl Material {
     pub fn add_value(&mut self, value: &Value) {
         match value {
             Value::String(text) => self.add(text),
-            Value::Number(number) => self.add(&number.to_string()),
+            Value::Number(number) => self.add_words(&number.to_string()),
             Value::Array(items) => items.iter().for_each(|item| self.add_value(item)),
             Value::Object(fields) => fields.values().for_each(|field| self.add_value(field)),
             Value::Null | Value::Bool(_) => {}
@@ -66,10 +72,19 @@ impl Material {
 
     /// Whether a text is a copy.
     pub fn has(&self, text: &str) -> bool {
+        self.has_run(text, MAX_VERBATIM_WORDS)
+    }
+
+    pub(super) fn has_run(&self, text: &str, max_words: usize) -> bool {
         let words = text.split(' ');
         words.clone().all(|word| !word.is_empty() && !word.contains(LINE_END))
-            && words.count() <= MAX_VERBATIM_WORDS
+            && words.count() <= max_words
             && (0..self.parts.len()).any(|start| runs_from(&self.parts[start..], text))
+    }
+
+    /// The texts as they were given, in their order.
+    pub(super) fn texts(&self) -> &[String] {
+        &self.texts
     }
 
     pub(super) fn parts(&self) -> &[String] {

@@ -1,18 +1,23 @@
 //! What a reply must look like, enforced while it is written: a call of an allowed tool, or an answer by JSON schema,
-//! or free text. Only tokens that keep to it can be chosen, so calls and answers always parse.
+//! an extract of the task's texts, or free text. Only tokens that keep to it can be chosen, so calls and answers always
+//! parse.
 
 mod compiler;
 mod culprit;
+mod extract;
 mod lark;
 mod material;
 mod schema;
+mod sentences;
 mod verbatim;
 
 pub(crate) use compiler::GrammarCompiler;
+pub use extract::{MAX_TITLE_WORDS, NotExtracted, check_extract};
 pub use material::{MAX_VERBATIM_WORDS, Material};
 pub use verbatim::{Invented, invented};
 
 use llguidance::Matcher;
+use serde_json::Value;
 use toktrie::SimpleVob;
 
 use crate::tokenizer::TokenId;
@@ -27,6 +32,34 @@ pub enum ToolChoice {
     None,
     /// It calls one.
     Required,
+}
+
+/// What an answer looks like.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum AnswerForm {
+    /// Any text.
+    #[default]
+    Text,
+    /// A title line, then `- ` and a sentence on each line, all copied from the material; see [`check_extract`].
+    Extract,
+    /// JSON of this schema.
+    Json(Value),
+}
+
+/// JSON of the schema, or text where there is none.
+impl From<Option<&Value>> for AnswerForm {
+    fn from(schema: Option<&Value>) -> Self {
+        schema.cloned().map_or(AnswerForm::Text, AnswerForm::Json)
+    }
+}
+
+impl AnswerForm {
+    pub(crate) fn schema(&self) -> Option<&Value> {
+        match self {
+            AnswerForm::Json(schema) => Some(schema),
+            AnswerForm::Text | AnswerForm::Extract => None,
+        }
+    }
 }
 
 /// Why a grammar was not compiled.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use inference::{
-    CacheSalt, ChatModel, ChatReply, ChatRequest, Message, ReplyContent, ReplyError, ReplyFinish, SamplingOptions,
-    SamplingParams, ToolChoice, ToolDefinition,
+    AnswerForm, CacheSalt, ChatModel, ChatReply, ChatRequest, Message, ReplyContent, ReplyError, ReplyFinish,
+    SamplingOptions, SamplingParams, ToolChoice, ToolDefinition,
 };
 use serde_json::{Value, json};
 use types::TaskClass;
@@ -53,7 +53,7 @@ fn request(seed: u64) -> ChatRequest {
         tools: vec![],
         callable: vec![],
         tool_choice: ToolChoice::Auto,
-        answer_schema: None,
+        answer: AnswerForm::Text,
         material: Arc::default(),
         params: hot(seed, 200),
         class: TaskClass::Normal,
@@ -111,7 +111,7 @@ async fn a_tool_that_the_model_knows_but_may_not_call_now_is_not_called() {
 #[tokio::test]
 async fn an_answer_keeps_to_its_schema_in_the_spacing_of_the_training() {
     let asked = |seed| {
-        let asked = ChatRequest { answer_schema: Some(schema()), ..request(seed) };
+        let asked = ChatRequest { answer: AnswerForm::Json(schema()), ..request(seed) };
         with_tools(vec![tool("never")], ToolChoice::None, asked)
     };
     for reply in replies(asked).await {
@@ -164,7 +164,7 @@ async fn refusals_say_what_and_where() {
     let mut bad = tool("good");
     bad.name = "bad".to_owned();
     bad.parameters["properties"]["kind"] = json!({"type": "string", "format": "no-such-format"});
-    let asked = ChatRequest { answer_schema: Some(schema()), ..request(0) };
+    let asked = ChatRequest { answer: AnswerForm::Json(schema()), ..request(0) };
     let asked = with_tools(vec![tool("good"), bad], ToolChoice::Auto, asked);
     let error = model.reply(asked).await.unwrap_err();
     let expected = "parameters of tool \"bad\" cannot be enforced at /properties/kind: ";
@@ -177,7 +177,7 @@ async fn refusals_say_what_and_where() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_replies_at_once_are_each_the_same_as_alone() {
     let model: ChatModel = chat_model();
-    let asked = |seed| ChatRequest { answer_schema: Some(schema()), ..request(seed) };
+    let asked = |seed| ChatRequest { answer: AnswerForm::Json(schema()), ..request(seed) };
     let together = futures::future::join_all((0..6).map(|seed| model.reply(asked(seed)))).await;
     for (seed, reply) in (0..).zip(together) {
         assert_eq!(reply.unwrap(), model.reply(asked(seed)).await.unwrap());

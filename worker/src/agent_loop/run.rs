@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use inference::{
-    CacheSalt, ChatReply, ChatRequest, Material, Message, ReplyContent, ReplyError, ToolCall, Usage, invented,
+    AnswerForm, CacheSalt, ChatReply, ChatRequest, Material, Message, ReplyContent, ReplyError, ToolCall, Usage,
+    check_extract, invented,
 };
 use serde_json::{Value, json};
 use store::{Lease, NewStep, StepKind};
@@ -76,7 +77,7 @@ impl Run<'_> {
                     tools: self.agent.definitions().to_vec(),
                     callable: callable.clone(),
                     tool_choice,
-                    answer_schema: self.agent.spec.output.schema.clone(),
+                    answer: self.answer_form(),
                     material: material.clone(),
                     params: self.agent.sampling(tokens),
                     class: task.class,
@@ -105,6 +106,11 @@ impl Run<'_> {
                 Step::Stop(reason) => return Err(self.stopped(reason, &progress)),
             }
         }
+    }
+
+    fn answer_form(&self) -> AnswerForm {
+        let output = &self.agent.spec.output;
+        if output.extractive { AnswerForm::Extract } else { output.schema.as_ref().into() }
     }
 
     /// Refuses a conversation that leaves no room for a reply, with both numbers.
@@ -200,14 +206,17 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The answer in the agent's form. A decoder that enforces the schema always passes; a model behind HTTP may not.
+    /// The answer in the agent's form. A decoder that enforces it always passes; a model behind HTTP may not.
     fn output(&self, text: &str, material: &Material) -> Result<Value, Interruption> {
         let spec = &self.agent.spec.output;
-        let Some(schema) = &spec.schema else { return Ok(Value::String(text.to_owned())) };
         let unusable = |why: String| Interruption::Retry {
             failure: store::Failure::new(StopReason::ModelError, format!("the answer {why}: {}", excerpt(text))),
             retry_after: None,
         };
+        if spec.extractive {
+            check_extract(text, material).map_err(|error| unusable(format!("is no extract ({error})")))?;
+        }
+        let Some(schema) = &spec.schema else { return Ok(Value::String(text.to_owned())) };
         let mut answer: Value =
             serde_json::from_str(text).map_err(|error| unusable(format!("is not JSON ({error})")))?;
         if let Some(invented) = invented(schema, &answer, material) {

@@ -5,6 +5,7 @@
 mod cancel;
 mod context;
 mod errors;
+mod extract;
 mod limits;
 mod model;
 mod outcomes;

@@ -51,7 +51,11 @@ async fn the_platform_adds_the_derived_fields_to_an_answer_by_schema() {
 
     assert_eq!(world.run(rate()).await.output, Some(json!({"severity": "high", "area": "docs", "needs_human": true})));
     assert_eq!(world.run(rate()).await.output, Some(json!({"severity": "low", "area": "docs", "needs_human": false})));
-    assert_eq!(model.requests()[0].answer_schema, schema, "the model is held to the schema without the derived fields");
+    assert_eq!(
+        model.requests()[0].answer,
+        schema.as_ref().into(),
+        "the model is held to the schema without the derived fields"
+    );
 }
 
 #[tokio::test]
