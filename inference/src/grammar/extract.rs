@@ -11,6 +11,8 @@ use super::sentences::Sentences;
 
 /// The most words of a title.
 pub const MAX_TITLE_WORDS: usize = 20;
+/// Lines that begin within so many words of a text may have its title.
+const MAX_WORDS_BEFORE_TITLE: usize = 200;
 /// Between the lines of an extract.
 const NEXT_LINE: &str = "\n- ";
 /// With more pieces to choose from, the parser would pass its limits and the answer is free text.
@@ -23,8 +25,8 @@ const MAX_WORDS: usize = 10_000;
 pub enum NotExtracted {
     /// The first line.
     #[error(
-        "the title {0:?} does not stand so in the given text or in a tool's result; copy at most {MAX_TITLE_WORDS} \
-         whole words of one line"
+        "the title {0:?} does not stand so at the beginning of the given text or of a tool's result; copy at most \
+         {MAX_TITLE_WORDS} whole words of one line"
     )]
     Title(String),
     /// A later one.
@@ -43,7 +45,7 @@ pub fn check_extract(answer: &str, material: &Material) -> Result<(), NotExtract
     let Some(sentences) = sentences(material) else { return Ok(()) };
     let mut lines = answer.trim().split('\n');
     let title = lines.next().unwrap_or_default();
-    if !material.has_run(title, MAX_TITLE_WORDS) {
+    if !beginnings(material).has_run(title, MAX_TITLE_WORDS) {
         return Err(NotExtracted::Title(title.to_owned()));
     }
     let mut from = 0;
@@ -60,6 +62,21 @@ fn sentences(material: &Material) -> Option<Sentences> {
     let num_words: usize = sentences.pieces().iter().map(|piece| piece.text.split(' ').count()).sum();
     let fits = (1..=MAX_WORDS).contains(&num_words) && sentences.pieces().len() <= MAX_PIECES;
     fits.then(|| sentences.with_starts())
+}
+
+/// Where titles are copied from.
+fn beginnings(material: &Material) -> Material {
+    let mut beginnings = Material::default();
+    for text in material.texts() {
+        let mut num_words = 0;
+        let lines = text.lines().take_while(|line| {
+            let is_early = num_words < MAX_WORDS_BEFORE_TITLE;
+            num_words += line.split_whitespace().count();
+            is_early
+        });
+        lines.for_each(|line| beginnings.add(line));
+    }
+    beginnings
 }
 
 /// The rule `extract`: `sentence_i` is what is written from piece i on, `from_i` any that starts there or later.
@@ -90,7 +107,7 @@ pub(super) fn rules(material: &Material) -> Option<String> {
          TITLE_WORDS: /[^ \\n]+( [^ \\n]+){{0,{}}}/",
         literal(NEXT_LINE),
         next?,
-        json!({"substring_chunks": material.parts()}),
+        json!({"substring_chunks": beginnings(material).parts()}),
         MAX_TITLE_WORDS - 1,
     );
     Some(text)
@@ -204,12 +221,48 @@ mod tests {
             ("office Hi\n- It rains.", false),
             ("Move\n- It rains.\n", false),
             ("Move", false),
+            ("It rains\n- It rains.", true),
             ("", false),
         ] {
             assert_eq!(takes(&model, grammar.clone(), answer), expected, "{answer:?}");
             if answer.trim() == answer {
                 assert_eq!(check_extract(answer, &material).is_ok(), expected, "{answer:?}");
             }
+        }
+    }
+
+    /// As the bundled model's training has them: wrapped after a greeting, with headings between lines, as a list.
+    #[test]
+    fn the_key_sentences_of_documents_of_every_layout_can_be_written() {
+        let model = model();
+        for (text, answer) in [
+            (
+                "Subject: Welcome David Ross\n\nGood morning, Nobody was surprised. Yara Olsen greeted the\nguests. The \
+                 new head of sales at Gro Corp. is David Ross. By\nthe way, the table was fun. The next check is on\n\
+                 December 17. The team has 29 people. Cheers Tom",
+                "Welcome David Ross\n- The new head of sales at Gro Corp. is David Ross.\n\
+                 - The next check is on December 17.\n- The team has 29 people.",
+            ),
+            (
+                "# Course on remote work\n\nDear colleagues, The event takes place on June 2 in\nUlm. Noa\nNelson gives \
+                 the main talk.",
+                "Course on remote work\n- The event takes place on June 2 in Ulm.\n- Noa Nelson gives the main talk.",
+            ),
+            (
+                "Parking at Acme B.V.\nHi all,\nData were collected until May 2.\nBackground\nAcme Ltd. sent 5. It \
+                 rains.\n## Next\n54% is due. Ask S.A. Berlin Inc. in Bonn.",
+                "Parking at Acme B.V.\n- Data were collected until May 2.\n- Acme Ltd. sent 5.\n- 54% is due.\n\
+                 - Ask S.A. Berlin Inc. in Bonn.",
+            ),
+            (
+                "What happened?\n\nCascade Books & Co. KG\n• Only 4 places are left.\n• It rains.\n• To do for Ann: \
+                 pay €3,000.\nBob",
+                "Cascade Books & Co. KG\n- Only 4 places are left.\n- To do for Ann: pay €3,000.",
+            ),
+        ] {
+            let material = material(text);
+            assert_eq!(check_extract(answer, &material), Ok(()));
+            assert!(takes(&model, compile(&model, &material), answer), "{answer}");
         }
     }
 
@@ -231,6 +284,19 @@ mod tests {
             assert_eq!(check_extract(answer, &material).is_ok(), whole, "{:.50}", text);
             assert_eq!(takes(&model, compile(&model, &material), answer), whole, "{:.50}", text);
         }
+    }
+
+    #[test]
+    fn a_title_stands_at_the_beginning_of_a_text() {
+        let model = model();
+        let mut material = material(&format!("{}\nFar\nOn", "And on. ".repeat(MAX_WORDS_BEFORE_TITLE / 2)));
+        let check = |material: &Material, expected: bool| {
+            assert_eq!(takes(&model, compile(&model, material), "Far\n- Far"), expected);
+            assert_eq!(check_extract("Far\n- Far", material).is_ok(), expected);
+        };
+        check(&material, false);
+        material.add("Far away");
+        check(&material, true);
     }
 
     #[test]
