@@ -124,12 +124,11 @@ mod tests {
 
     use rand::SeedableRng;
     use rand::rngs::StdRng;
-    use rand::seq::IndexedRandom;
 
+    use super::super::walk::{any_answer, material, model, takes};
     use super::super::{AnswerForm, Grammar, ToolChoice};
     use super::*;
     use crate::model::Model;
-    use crate::tokenizer::TokenId;
 
     const MEMO: &str = "Subject: Move of the Bonn office\n\nHi all,\nWe leave Bonn\nby May 2. Acme Inc. Berlin hosts us.\n\n\
         ## Details\n* The cost is €5 million. It rains.\n* The cost is €5 million.\n- Dr. Who\n  leads.";
@@ -138,46 +137,8 @@ mod tests {
         Nr. 2019/733 {x} ^$ /a/ \\u0041 %json <[3]> Æon 漢字! 🦀🦀 ＡＢ\u{1}\u{7f} a\u{301}b?\n\n\
         the cat. The hat. The cat. The hat. The dog. \\ \" '\n# Page 1\nThe cat.\n- - The hat.\n# Page 1\nDr. No. Dr. Yes.";
 
-    fn material(text: &str) -> Material {
-        let mut material = Material::default();
-        material.add(text);
-        material
-    }
-
-    fn model() -> Model {
-        Model::load(concat!(env!("CARGO_MANIFEST_DIR"), "/../models/pocket/pocket.gguf")).unwrap()
-    }
-
     fn compile(model: &Model, material: &Material) -> Grammar {
         model.grammars.compile(material, &[], ToolChoice::None, AnswerForm::Extract).unwrap()
-    }
-
-    /// Whether the text is a whole answer.
-    fn takes(model: &Model, mut grammar: Grammar, text: &str) -> bool {
-        let ids = model.tokenizer.encode_text(text);
-        let mut step = |id| {
-            grammar.mask().unwrap();
-            grammar.allows(id).unwrap() && grammar.accept(id).is_ok()
-        };
-        let all = ids.into_iter().all(&mut step);
-        all && (grammar.is_finished() || grammar.allows(model.tokenizer.eos()).unwrap())
-    }
-
-    /// An answer that keeps to the grammar and is random otherwise.
-    fn any_answer(model: &Model, mut grammar: Grammar, random: &mut StdRng) -> String {
-        let mut written = Vec::new();
-        while !grammar.is_finished() {
-            let ids = (0..model.info.vocab_size as u32).map(TokenId);
-            let allowed: Vec<TokenId> = ids.filter(|id| grammar.allows(*id).unwrap()).collect();
-            let next = *allowed.choose(random).unwrap();
-            if next == model.tokenizer.eos() {
-                break;
-            }
-            grammar.accept(next).unwrap();
-            written.push(next);
-        }
-        let text = model.tokenizer.decode(&written);
-        text.strip_prefix(' ').unwrap_or(&text).to_owned()
     }
 
     #[test]

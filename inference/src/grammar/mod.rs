@@ -10,6 +10,8 @@ mod material;
 mod schema;
 mod sentences;
 mod verbatim;
+#[cfg(test)]
+mod walk;
 
 pub(crate) use compiler::GrammarCompiler;
 pub use extract::{MAX_TITLE_WORDS, NotExtracted, check_extract};

@@ -133,13 +133,12 @@ mod tests {
 
     use rand::SeedableRng;
     use rand::rngs::StdRng;
-    use rand::seq::IndexedRandom;
 
     use super::super::verbatim::invented;
+    use super::super::walk::{any_answer, material, model, takes};
     use super::super::{Grammar, ToolChoice};
     use super::*;
     use crate::model::Model;
-    use crate::tokenizer::TokenId;
 
     /// Signs of JSON, of regular expressions and of the grammar's own language; bytes without a token of their own.
     const TEXT: &str = "From: \"Müller & Söhne\" (a.k.a. [M|S]*), C:\\new\\table\n\
@@ -147,41 +146,12 @@ mod tests {
         the cat the cat the hat the cat \\ \" ' \n\
         one two three four five six seven eight nine ten eleven twelve thirteen";
 
-    fn material(text: &str) -> Material {
-        let mut material = Material::default();
-        material.add(text);
-        material
-    }
-
-    fn model() -> Model {
-        Model::load(concat!(env!("CARGO_MANIFEST_DIR"), "/../models/pocket/pocket.gguf")).unwrap()
-    }
-
     fn compile(model: &Model, schema: &Value, material: &Material) -> Grammar {
         model.grammars.compile(material, &[], ToolChoice::None, Some(schema)).unwrap()
     }
 
-    /// Whether the text is a whole answer.
-    fn takes(model: &Model, mut grammar: Grammar, text: &str) -> bool {
-        let ids = model.tokenizer.encode_text(text);
-        let all = ids.into_iter().all(|id| grammar.allows(id).unwrap() && grammar.accept(id).is_ok());
-        all && (grammar.is_finished() || grammar.allows(model.tokenizer.eos()).unwrap())
-    }
-
-    /// An answer that keeps to the grammar and is random otherwise.
-    fn any_answer(model: &Model, mut grammar: Grammar, random: &mut StdRng) -> Value {
-        let mut written = Vec::new();
-        while !grammar.is_finished() {
-            let ids = (0..model.info.vocab_size as u32).map(TokenId);
-            let allowed: Vec<TokenId> = ids.filter(|id| grammar.allows(*id).unwrap()).collect();
-            let next = *allowed.choose(random).unwrap();
-            if next == model.tokenizer.eos() {
-                break;
-            }
-            grammar.accept(next).unwrap();
-            written.push(next);
-        }
-        serde_json::from_str(&model.tokenizer.decode(&written)).unwrap()
+    fn value_of(answer: String) -> Value {
+        serde_json::from_str(&answer).unwrap()
     }
 
     #[test]
@@ -206,7 +176,7 @@ mod tests {
         let (model, material) = (model(), material(TEXT));
         let grammar = compile(&model, &schema, &material);
         let mut random = StdRng::seed_from_u64(7);
-        let answers: Vec<Value> = (0..30).map(|_| any_answer(&model, grammar.clone(), &mut random)).collect();
+        let answers: Vec<Value> = (0..30).map(|_| value_of(any_answer(&model, grammar.clone(), &mut random))).collect();
         for answer in &answers {
             assert_eq!(invented(&schema, answer, &material), None, "{answer}");
             for name in ["name", "size", "kind", "list", "single"] {
