@@ -6,16 +6,17 @@
 //!     cargo bench --bench peers -- --llama FOLDER [--model PATH]... [--rounds N] [--threads N] [--long]
 //!
 //! In each round every program loads the file anew and does all the work, so a machine whose speed drifts is fair to
-//! all. Prefill: one prompt of 512 tokens. Decode: so many sequences at once, 64 tokens each after prompts of 16, the
-//! prompts' time not counted; `--long` adds 8 sequences after 4,096 tokens each, or what the model's context leaves of
-//! them. Figures are medians of the rounds; a table for people, then one JSON line per row. Threads of candle are
-//! `CANDLE_NUM_THREADS` of the environment, which has to be the same number: `benches/peers/run.sh` sees to it.
+//! all; candle sits out the rounds after it has spent two minutes on a file. Prefill: one prompt of 512 tokens. Decode:
+//! so many sequences at once, 64 tokens each after prompts of 16, the prompts' time not counted; `--long` adds 8
+//! sequences after 4,096 tokens each, or what the model's context leaves of them. Figures are medians of the rounds; a
+//! table for people, then one JSON line per row. Threads of candle are `CANDLE_NUM_THREADS` of the environment, which
+//! has to be the same number: `benches/peers/run.sh` sees to it.
 
 use std::fs::File;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use candle_core::quantized::gguf_file;
 use candle_core::{D, Device, Tensor};
@@ -39,6 +40,7 @@ fn compare(model: &Path, options: &Options) -> Result<(), Error> {
     let works = Work::USUAL.into_iter().chain(options.long.then_some(Work::LONG));
     let works: Vec<Work> = works.map(|work| work.within(context_len)).collect();
     let mut rounds = vec![[const { Vec::new() }; 3]; works.len()];
+    let mut patience = PATIENCE;
     for round in 1..=options.rounds {
         eprintln!("{}: round {round} of {}", model.display(), options.rounds);
         let load = LoadOptions { threads: Some(options.threads), ..LoadOptions::default() };
@@ -50,22 +52,27 @@ fn compare(model: &Path, options: &Options) -> Result<(), Error> {
         for (work, figures) in works.iter().zip(&mut rounds) {
             figures[1].push(llama(&options.llama, model, options.threads, *work)?);
         }
-        let mut candle = Candle::load(model)?;
-        for (work, figures) in works.iter().zip(&mut rounds) {
-            figures[2].push(candle.run(*work)?);
+        let began = Instant::now();
+        if patience > Duration::ZERO {
+            let mut candle = Candle::load(model)?;
+            for (work, figures) in works.iter().zip(&mut rounds) {
+                figures[2].push(candle.run(*work)?);
+            }
         }
+        patience = patience.saturating_sub(began.elapsed());
     }
     let name = model.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     println!("\n{name}, {} threads, tokens/s, median of {} rounds", options.threads, options.rounds);
     println!("{:<20} {:>8} {:>10} {:>8} {:>12} {:>8}", "", "talon", "llama.cpp", "ratio", "transformers", "ratio");
     let mut lines = Vec::new();
     for (work, figures) in works.iter().zip(&mut rounds) {
+        let candle_rounds = figures[2].len();
         let [talon, llama, candle] = figures.each_mut().map(|figures| median(figures));
         let (to_llama, to_candle) = (talon / llama, talon / candle);
         println!("{:<20} {talon:>8.1} {llama:>10.1} {to_llama:>8.2} {candle:>12.1} {to_candle:>8.2}", work.name());
         lines.push(json!({
             "bench": "peers", "model": name, "work": work.name(), "threads": options.threads, "rounds": options.rounds,
-            "talon": talon, "llama_cpp": llama, "candle_transformers": candle,
+            "talon": talon, "llama_cpp": llama, "candle_transformers": candle, "candle_rounds": candle_rounds,
         }));
     }
     lines.iter().for_each(|line| println!("{line}"));
@@ -115,6 +122,10 @@ fn told(folder: &Path, program: &str, model: &Path, flags: &[&str]) -> Result<Ve
 }
 
 struct Candle(ModelWeights);
+
+/// After this long on one file candle is not started again: it has no fast kernels for some formats, and a median of
+/// fewer rounds says enough of minutes.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Contexts that candle takes too long to get to.
 const LONG: usize = 1000;
