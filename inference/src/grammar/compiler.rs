@@ -6,11 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use llguidance::api::TopLevelGrammar;
 use llguidance::{Matcher, ParserFactory};
 use serde_json::Value;
-use toktrie::{ApproximateTokEnv, TokEnv, TokRxInfo, TokTrie};
 
+use super::vocabulary::environment;
 use super::{AnswerForm, Grammar, GrammarError, Material, ToolChoice, culprit, lark, verbatim};
 use crate::chat::ToolDefinition;
-use crate::tokenizer::{Piece, TokenId, Tokenizer};
+use crate::tokenizer::{TokenId, Tokenizer};
 
 /// More than the agents of a pool have; past it the cache starts anew.
 const MAX_KEPT: usize = 128;
@@ -74,7 +74,7 @@ impl GrammarCompiler {
         answer_schema: Option<&Value>,
     ) -> Result<Grammar, GrammarError> {
         match self.matcher(text) {
-            Ok(matcher) => Ok(Grammar { matcher }),
+            Ok(matcher) => Ok(Grammar::new(matcher)),
             Err(reason) => Err(self.blame(tools, answer_schema, reason)),
         }
     }
@@ -104,23 +104,6 @@ impl GrammarCompiler {
         });
         found.unwrap_or(GrammarError::Together(reason))
     }
-}
-
-/// The vocabulary as llguidance sees it: pieces as the bytes they spell, control tokens out of any text's reach.
-fn environment(tokenizer: &Tokenizer) -> TokEnv {
-    let vocab = tokenizer.vocab();
-    let words: Vec<Vec<u8>> = (0..)
-        .zip(&vocab.pieces)
-        .map(|(id, piece)| match piece {
-            // The marker byte is never part of UTF-8, so leaving its token out loses nothing.
-            Piece::Byte(TokTrie::SPECIAL_TOKEN_MARKER) | Piece::Unused(_) => Vec::new(),
-            Piece::Text { .. } | Piece::Byte(_) => vocab.bytes(TokenId(id)),
-            Piece::Control(name) => [&[TokTrie::SPECIAL_TOKEN_MARKER], name.as_bytes()].concat(),
-        })
-        .collect();
-    let info = TokRxInfo { tok_bos: Some(vocab.bos.0), ..TokRxInfo::new(words.len() as u32, vocab.eos.0) };
-    // Not canonical: nothing is forced on the model, each token is its own choice among the allowed.
-    std::sync::Arc::new(ApproximateTokEnv::new(TokTrie::from(&info, &words)))
 }
 
 #[cfg(test)]

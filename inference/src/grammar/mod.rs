@@ -6,23 +6,22 @@ mod compiler;
 mod culprit;
 mod extract;
 mod lark;
+mod matcher;
 mod material;
 mod schema;
 mod sentences;
 mod verbatim;
+mod vocabulary;
 #[cfg(test)]
 mod walk;
 
 pub(crate) use compiler::GrammarCompiler;
 pub use extract::{MAX_TITLE_WORDS, NotExtracted, check_extract};
+pub use matcher::Grammar;
 pub use material::{MAX_VERBATIM_WORDS, Material};
 pub use verbatim::{Invented, invented};
 
-use llguidance::Matcher;
 use serde_json::Value;
-use toktrie::SimpleVob;
-
-use crate::tokenizer::TokenId;
 
 /// Whether the model may, must not or must call a tool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,94 +86,4 @@ pub enum GrammarError {
 
 fn at(pointer: &str) -> String {
     if pointer.is_empty() { String::new() } else { format!(" at {pointer}") }
-}
-
-/// A compiled grammar at some point of a reply.
-#[derive(Clone)]
-pub struct Grammar {
-    matcher: Matcher,
-}
-
-/// The tokens that may come next.
-pub(crate) struct Mask(SimpleVob);
-
-impl Mask {
-    /// Takes every token out of the draw that may not come next.
-    pub(crate) fn apply(&self, logits: &mut [f32]) {
-        self.0.iter_unset_entries(|index| {
-            if let Some(logit) = logits.get_mut(index) {
-                *logit = f32::NEG_INFINITY;
-            }
-        });
-    }
-}
-
-impl Grammar {
-    /// What may come next.
-    pub(crate) fn mask(&mut self) -> Result<Mask, String> {
-        self.matcher.compute_mask_or_eos().map(Mask).map_err(|error| error.to_string())
-    }
-
-    /// Whether the token may come next: what the mask would say of it, at a small part of the mask's price.
-    pub(crate) fn allows(&mut self, id: TokenId) -> Result<bool, String> {
-        self.matcher.validate_tokens(&[id.0]).map(|valid| valid == 1).map_err(|error| error.to_string())
-    }
-
-    /// Takes note of a token.
-    pub(crate) fn accept(&mut self, id: TokenId) -> Result<(), String> {
-        self.matcher.consume_token(id.0).map_err(|error| error.to_string())
-    }
-
-    /// Nothing more can follow.
-    pub(crate) fn is_finished(&self) -> bool {
-        self.matcher.is_stopped()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use rand::SeedableRng;
-    use rand::rngs::StdRng;
-    use rand::seq::IndexedRandom;
-    use serde_json::json;
-
-    use super::*;
-    use crate::chat::ToolDefinition;
-    use crate::model::Model;
-
-    /// Replies that keep to the mask and are random otherwise.
-    #[test]
-    fn a_token_is_allowed_when_the_mask_allows_it() {
-        let model = Model::load(concat!(env!("CARGO_MANIFEST_DIR"), "/../models/pocket/pocket.gguf")).unwrap();
-        let schema = json!({
-            "type": "object",
-            "properties": {
-                "name": { "type": "string", "maxLength": 8 },
-                "size": { "type": "number", "minimum": -3, "maximum": 70 },
-                "kind": { "enum": ["first", "second", null] },
-            },
-            "required": ["name", "size", "kind"],
-            "additionalProperties": false,
-        });
-        let tool = ToolDefinition { name: "find".to_owned(), description: String::new(), parameters: schema.clone() };
-        let start = model.grammars.compile(&Material::default(), &[tool], ToolChoice::Auto, Some(&schema)).unwrap();
-        let mut random = StdRng::seed_from_u64(3);
-        for _ in 0..6 {
-            let mut grammar = start.clone();
-            while !grammar.is_finished() {
-                let ids: Vec<TokenId> = (0..model.info.vocab_size as u32).map(TokenId).collect();
-                let allowed: Vec<TokenId> = ids.iter().copied().filter(|id| grammar.allows(*id).unwrap()).collect();
-                let Mask(mask) = grammar.mask().unwrap();
-                let masked: Vec<TokenId> = ids.into_iter().filter(|id| mask.is_allowed(id.0)).collect();
-                assert_eq!(allowed, masked);
-                let next = *allowed.choose(&mut random).unwrap();
-                if next == model.tokenizer.eos() {
-                    break;
-                }
-                grammar.accept(next).unwrap();
-            }
-        }
-    }
 }
