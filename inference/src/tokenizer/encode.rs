@@ -34,7 +34,11 @@ impl Encoder {
             return;
         }
         let prefix = if self.add_space_prefix { " " } else { "" };
-        let spelled = format!("{prefix}{text}").replace(' ', SPACE.encode_utf8(&mut [0; 4]));
+        self.encode_continuation(&format!("{prefix}{text}"), ids);
+    }
+
+    pub(super) fn encode_continuation(&self, text: &str, ids: &mut Vec<TokenId>) {
+        let spelled = text.replace(' ', SPACE.encode_utf8(&mut [0; 4]));
         // Merging fails only without an unknown token, and `names` always gives one.
         let tokens = self.bpe.tokenize(&spelled).unwrap_or_default();
         ids.extend(tokens.iter().map(|token| TokenId(token.id)));

@@ -86,6 +86,11 @@ impl Tokenizer {
         ids
     }
 
+    /// Adds the ids of text in the middle of an output, where nothing goes in front.
+    pub fn encode_continuation(&self, text: &str, ids: &mut Vec<TokenId>) {
+        self.encoder.encode_continuation(text, ids);
+    }
+
     /// The text of complete output; bytes that are not UTF-8 become replacement characters, control tokens nothing.
     pub fn decode(&self, ids: &[TokenId]) -> String {
         let mut detokenizer = Detokenizer::default();
