@@ -9,9 +9,10 @@ use crate::config::Config;
 use crate::error::{Error, Problem};
 use crate::file::{Parts, RowOrder, Stored, check_tensors};
 use crate::format::Format;
+use crate::safetensors;
 use crate::shape::{EMBEDDING, OUTPUT};
+use crate::tokenizer_config::TokenizerConfig;
 use crate::vocab::RawVocab;
-use crate::{safetensors, sentencepiece, tokenizer_json};
 
 /// Gives a file's contents.
 type Read<'a> = dyn Fn(&Path) -> Result<Bytes, Problem> + 'a;
@@ -32,14 +33,17 @@ fn contents(folder: &Path, name: &str, read: &Read<'_>) -> Result<(PathBuf, Byte
     Ok((path, bytes))
 }
 
+/// A file that may be missing.
+fn optional(folder: &Path, name: &str, read: &Read<'_>) -> Result<Option<(PathBuf, Bytes)>, Error> {
+    match contents(folder, name, read) {
+        Err(Error { problem: Problem::Unreadable(error), .. }) if error.kind() == ErrorKind::NotFound => Ok(None),
+        found => found.map(Some),
+    }
+}
+
 /// The first of two files, or the second where that is missing.
 fn either(folder: &Path, names: [&str; 2], read: &Read<'_>) -> Result<(PathBuf, Bytes), Error> {
-    match contents(folder, names[0], read) {
-        Err(Error { problem: Problem::Unreadable(error), .. }) if error.kind() == ErrorKind::NotFound => {
-            contents(folder, names[1], read)
-        }
-        found => found,
-    }
+    optional(folder, names[0], read)?.map_or_else(|| contents(folder, names[1], read), Ok)
 }
 
 fn tensors(
@@ -106,18 +110,26 @@ fn gguf_name(name: &str) -> Option<String> {
 /// As many tokens as the embedding has rows: what is left over is not in use.
 fn vocab(folder: &Path, read: &Read<'_>, config: &Config) -> Result<RawVocab, Error> {
     let (path, bytes) = either(folder, ["tokenizer.json", "tokenizer.model"], read)?;
+    let (bos, eos, rows) = (config.bos, config.eos, config.shape.vocab_size);
     let vocab = if path.extension().is_some_and(|extension| extension == "json") {
-        tokenizer_json::read(&bytes, config)
+        RawVocab::of_tokenizer_json(&bytes, bos, eos, rows)
     } else {
-        sentencepiece::read(&bytes, config)
+        RawVocab::of_sentencepiece(&bytes, bos, eos)
     };
     let mut vocab = vocab.map_err(|problem| problem.of(&path))?;
-    let (tokens, rows) = (vocab.tokens.len(), config.shape.vocab_size);
+    let tokens = vocab.tokens.len();
     if tokens > rows {
         return Err(Problem::VocabSize { tokens, rows }.of(&path));
     }
     vocab.tokens.extend((tokens..rows).map(|id| format!("[PAD{id}]")));
     vocab.scores.resize(rows, 0.0);
     vocab.token_types.resize(rows, crate::vocab::UNUSED);
+    if let Some((path, bytes)) = optional(folder, "tokenizer_config.json", read)? {
+        TokenizerConfig::read(&bytes).map_err(|problem| problem.of(&path))?.complete(&mut vocab);
+    }
+    if let Some((path, bytes)) = optional(folder, "chat_template.jinja", read)? {
+        let text = str::from_utf8(&bytes).map_err(|_| Problem::Damaged("it is not UTF-8".to_owned()).of(&path))?;
+        vocab.chat_template = Some(text.to_owned());
+    }
     Ok(vocab)
 }

@@ -87,6 +87,10 @@ impl Metadata {
         }
     }
 
+    pub(crate) fn optional_text(&self, key: &str) -> Result<Option<&str>, Problem> {
+        self.get(key).map(|_| self.text(key)).transpose()
+    }
+
     pub(crate) fn flag(&self, key: &str, default: bool) -> Result<bool, Problem> {
         match self.get(key) {
             None => Ok(default),

@@ -1,6 +1,5 @@
 //! `tokenizer.model`: SentencePiece's protobuf, of which a handful of fields matters.
 
-use crate::config::Config;
 use crate::error::Problem;
 use crate::metadata::bad;
 use crate::vocab::{NORMAL, RawVocab};
@@ -8,16 +7,8 @@ use crate::vocab::{NORMAL, RawVocab};
 /// `TrainerSpec.ModelType.BPE`; 1 is a unigram model, also where nothing is said.
 const BPE: u64 = 2;
 
-pub(crate) fn read(bytes: &[u8], config: &Config) -> Result<RawVocab, Problem> {
-    let mut vocab = RawVocab {
-        model: "llama".to_owned(),
-        tokens: Vec::new(),
-        scores: Vec::new(),
-        token_types: Vec::new(),
-        bos: config.bos,
-        eos: config.eos,
-        add_space_prefix: true,
-    };
+pub(crate) fn read(bytes: &[u8], bos: u32, eos: u32) -> Result<RawVocab, Problem> {
+    let mut vocab = RawVocab { model: "llama".to_owned(), bos, eos, add_space_prefix: true, ..RawVocab::default() };
     let mut model_type = 1;
     let mut model = Message(bytes);
     while let Some((number, field)) = model.next()? {

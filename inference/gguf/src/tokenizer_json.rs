@@ -1,13 +1,14 @@
-//! `tokenizer.json`: a vocabulary with merges, made from a SentencePiece model.
+//! `tokenizer.json`: a vocabulary with merges, byte-level or made from a SentencePiece model.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use crate::config::{Config, parse};
+use crate::config::parse;
 use crate::error::Problem;
 use crate::metadata::bad;
+use crate::pre_tokenizer::PreTokenizer;
 use crate::vocab::{BYTE, CONTROL, NORMAL, RawVocab, UNKNOWN, UNUSED, USER_DEFINED};
 
 #[derive(Deserialize)]
@@ -32,6 +33,8 @@ struct Model {
     kind: Option<String>,
     #[serde(default)]
     byte_fallback: bool,
+    #[serde(default)]
+    ignore_merges: bool,
     unk_token: Option<String>,
     vocab: BTreeMap<String, u32>,
     merges: Vec<Merge>,
@@ -45,11 +48,13 @@ enum Merge {
     Line(String),
 }
 
-pub(crate) fn read(bytes: &[u8], config: &Config) -> Result<RawVocab, Problem> {
+pub(crate) fn read(bytes: &[u8], bos: u32, eos: u32, max_size: usize) -> Result<RawVocab, Problem> {
     let file: File = parse(bytes)?;
-    let Model { kind, byte_fallback, unk_token, vocab, merges } = file.model;
-    if kind.as_deref().is_some_and(|kind| kind != "BPE") || !byte_fallback {
-        let expected = "BPE with byte_fallback, as made from a SentencePiece model";
+    let Model { kind, byte_fallback, ignore_merges, unk_token, vocab, merges } = file.model;
+    let (normalizer, splits) = (file.normalizer.as_ref(), file.pre_tokenizer.as_ref());
+    let pre_tokenizer = PreTokenizer::of_json(normalizer, splits, ignore_merges)?;
+    if kind.as_deref().is_some_and(|kind| kind != "BPE") || !(byte_fallback || pre_tokenizer.is_some()) {
+        let expected = "BPE with byte_fallback, as made from a SentencePiece model, or with a ByteLevel pre_tokenizer";
         return Err(bad("model", kind.unwrap_or_default() + " without byte_fallback", expected));
     }
     let names = vocab.into_iter().map(|(piece, id)| (id, piece, None));
@@ -59,27 +64,29 @@ pub(crate) fn read(bytes: &[u8], config: &Config) -> Result<RawVocab, Problem> {
     });
     let tokens: Vec<(u32, String, Option<i32>)> = names.chain(added).collect();
     let size = tokens.iter().map(|(id, ..)| *id as usize + 1).max().unwrap_or(0);
-    if size > config.shape.vocab_size {
-        return Err(Problem::VocabSize { tokens: size, rows: config.shape.vocab_size });
+    if size > max_size {
+        return Err(Problem::VocabSize { tokens: size, rows: max_size });
     }
-    let ranks = ranks(&merges);
-    let unused = (0..size).map(|id| format!("[PAD{id}]")).collect();
+    let is_byte_level = pre_tokenizer.is_some();
     let mut raw = RawVocab {
-        model: "llama".to_owned(),
-        tokens: unused,
+        model: if is_byte_level { "gpt2" } else { "llama" }.to_owned(),
+        tokens: (0..size).map(|id| format!("[PAD{id}]")).collect(),
         scores: vec![0.0; size],
         token_types: vec![UNUSED; size],
-        bos: config.bos,
-        eos: config.eos,
-        add_space_prefix: [&file.normalizer, &file.pre_tokenizer].into_iter().flatten().any(puts_space_in_front),
+        pre_tokenizer,
+        bos,
+        eos,
+        add_space_prefix: !is_byte_level && [normalizer, splits].into_iter().flatten().any(puts_space_in_front),
+        ..RawVocab::default()
     };
+    let ranks = if is_byte_level { HashMap::new() } else { ranks(&merges) };
     // Added tokens come last, and say of pieces of the vocabulary what they are.
     for (id, piece, kind) in tokens {
         let id = id as usize;
         raw.token_types[id] = match kind {
             _ if Some(&piece) == unk_token.as_ref() => UNKNOWN,
             Some(kind) => kind,
-            None if piece.len() == 6 && piece.starts_with("<0x") && piece.ends_with('>') => BYTE,
+            None if !is_byte_level && piece.len() == 6 && piece.starts_with("<0x") && piece.ends_with('>') => BYTE,
             None => NORMAL,
         };
         if matches!(raw.token_types[id], NORMAL | USER_DEFINED) {
@@ -87,7 +94,19 @@ pub(crate) fn read(bytes: &[u8], config: &Config) -> Result<RawVocab, Problem> {
         }
         raw.tokens[id] = piece;
     }
+    if is_byte_level {
+        raw.merges = merges.into_iter().map(Merge::line).collect();
+    }
     Ok(raw)
+}
+
+impl Merge {
+    fn line(self) -> String {
+        match self {
+            Merge::Pair([left, right]) => format!("{left} {right}"),
+            Merge::Line(line) => line,
+        }
+    }
 }
 
 /// When each piece is first merged: the order of SentencePiece's scores.

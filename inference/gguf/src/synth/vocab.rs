@@ -28,7 +28,8 @@ pub(super) fn vocab(size: usize) -> RawVocab {
         controls.chain(bytes).chain(characters).chain(words).take(size).unzip();
     let first_text = CONTROLS.len() + 256;
     let scores = (0..tokens.len()).map(|id| -(id.saturating_sub(first_text) as f32)).collect();
-    RawVocab { model: "llama".to_owned(), tokens, scores, token_types, bos: 1, eos: 2, add_space_prefix: true }
+    let model = "llama".to_owned();
+    RawVocab { model, tokens, scores, token_types, bos: 1, eos: 2, add_space_prefix: true, ..RawVocab::default() }
 }
 
 /// Every string of so many letters, without a space in front (from two letters on) and with one.

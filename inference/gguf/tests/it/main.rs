@@ -6,3 +6,4 @@ mod folder;
 mod fuzz;
 mod refusals;
 mod support;
+mod vocab;
