@@ -38,7 +38,7 @@ impl Backend for Idle {
         }
         logits.vocab_size = VOCAB_SIZE;
         logits.values.clear();
-        logits.values.resize(input.spans.iter().filter(|span| span.logits).count() * VOCAB_SIZE, 0.0);
+        logits.values.resize(input.spans.iter().map(|span| span.num_logits).sum::<usize>() * VOCAB_SIZE, 0.0);
         self.ended = decodes.then(Instant::now);
         Ok(())
     }
@@ -83,6 +83,7 @@ fn measure(name: &str, num_waiting: usize, max_num_seqs: usize) -> Result<(), Er
         kv_cache_bytes: (RUNNING * (PROMPT_TOKENS + NEW_TOKENS).next_multiple_of(BLOCK_TOKENS) + PROMPT_TOKENS / 2)
             as u64,
         max_waiting: RUNNING + 256,
+        max_draft_tokens: 0,
     };
     let backend = Idle { ended: None, pauses: Vec::new(), report };
     let engine = engine::start(backend, config, EngineMetrics::register(&prometheus::Registry::new())?)?;

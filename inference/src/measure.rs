@@ -115,6 +115,8 @@ impl Meter {
         let config = EngineConfig {
             max_num_seqs: works().map(Work::sequences).fold(default.max_num_seqs, usize::max),
             kv_cache_bytes: works().map(Work::kv_tokens).fold(0, usize::max) as u64 * backend.kv_bytes_per_token(),
+            // Every step gives each sequence one token, whatever the tokens are.
+            max_draft_tokens: 0,
             ..default
         };
         let vocab_size = backend.vocab_size();

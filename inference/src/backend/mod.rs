@@ -39,8 +39,8 @@ pub struct Span {
     pub first_block: usize,
     /// Length of the table, which covers positions `0..position + num_rows`.
     pub num_blocks: usize,
-    /// Whether the last row's logits are wanted.
-    pub logits: bool,
+    /// Of so many of its last rows, the logits are wanted.
+    pub num_logits: usize,
 }
 
 impl ModelInput {
@@ -51,10 +51,11 @@ impl ModelInput {
         self.spans.clear();
     }
 
-    /// Adds the rows of a sequence: `token_ids` from `position` on, over the blocks of `table`.
-    pub fn push(&mut self, position: usize, token_ids: &[TokenId], table: &[BlockId], logits: bool) {
+    /// Adds the rows of a sequence: `token_ids` from `position` on, over the blocks of `table`; wants the logits of the
+    /// last `num_logits` of them.
+    pub fn push(&mut self, position: usize, token_ids: &[TokenId], table: &[BlockId], num_logits: usize) {
         let (first_block, num_blocks) = (self.block_ids.len(), table.len());
-        self.spans.push(Span { position, num_rows: token_ids.len(), first_block, num_blocks, logits });
+        self.spans.push(Span { position, num_rows: token_ids.len(), first_block, num_blocks, num_logits });
         self.token_ids.extend_from_slice(token_ids);
         self.block_ids.extend_from_slice(table);
     }
@@ -65,9 +66,7 @@ impl ModelInput {
         let mut wanted = Vec::new();
         for span in &self.spans {
             end += span.num_rows;
-            if span.logits {
-                wanted.push(end - 1);
-            }
+            wanted.extend(end - span.num_logits..end);
         }
         wanted
     }
@@ -90,7 +89,7 @@ impl ModelInput {
     }
 }
 
-/// For each span that wants logits, in order, one row as long as the vocabulary.
+/// For each row whose logits are wanted, in order, one row as long as the vocabulary.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Logits {
     /// The rows, one after the other.
@@ -100,9 +99,9 @@ pub struct Logits {
 }
 
 impl Logits {
-    /// The rows, to be masked and sampled in place.
-    pub fn rows_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
-        self.values.chunks_exact_mut(self.vocab_size.max(1))
+    /// A row, to be masked and sampled in place; none if the backend gave too few.
+    pub(crate) fn row_mut(&mut self, index: usize) -> Option<&mut [f32]> {
+        self.values.chunks_exact_mut(self.vocab_size.max(1)).nth(index)
     }
 }
 

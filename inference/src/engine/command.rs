@@ -46,6 +46,8 @@ impl Default for GenerateRequest {
 pub struct Usage {
     /// Length of the prompt.
     pub prompt_tokens: usize,
+    /// Those of them that the prefix cache had.
+    pub cached_tokens: usize,
     /// Tokens generated, a closing stop token included.
     pub completion_tokens: usize,
 }

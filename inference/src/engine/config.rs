@@ -13,11 +13,20 @@ pub struct EngineConfig {
     pub kv_cache_bytes: u64,
     /// Requests that may wait; one more is refused as overloaded.
     pub max_waiting: usize,
+    /// The most tokens that a sequence is guessed to go on with in one step; 0 for no speculation. What is generated is
+    /// the same.
+    pub max_draft_tokens: usize,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        EngineConfig { max_num_seqs: 32, max_num_batched_tokens: 512, kv_cache_bytes: 512 << 20, max_waiting: 256 }
+        EngineConfig {
+            max_num_seqs: 32,
+            max_num_batched_tokens: 512,
+            kv_cache_bytes: 512 << 20,
+            max_waiting: 256,
+            max_draft_tokens: 12,
+        }
     }
 }
 
@@ -54,7 +63,7 @@ pub enum InvalidConfig {
         source: BackendError,
     },
     /// The system gave no thread.
-    #[error("the engine's thread cannot be started: {0}; raise the limit on threads")]
+    #[error("the engine's threads cannot be started: {0}; raise the limit on threads")]
     NoThread(String),
 }
 

@@ -72,7 +72,7 @@ impl EngineHandle {
             std_mpsc::TrySendError::Full(_) => overloaded(),
             std_mpsc::TrySendError::Disconnected(_) => Refused::Stopped,
         })?;
-        let (closing, usage) = (self.closing.clone(), Usage { prompt_tokens, completion_tokens: 0 });
+        let (closing, usage) = (self.closing.clone(), Usage { prompt_tokens, ..Usage::default() });
         Ok(Generation { events: receiver, usage, finished: false, closing })
     }
 
@@ -181,7 +181,7 @@ mod tests {
     #[track_caller]
     fn check(closing: bool, expected: &str) {
         let (_, events) = mpsc::channel(1);
-        let usage = Usage { prompt_tokens: 3, completion_tokens: 0 };
+        let usage = Usage { prompt_tokens: 3, ..Usage::default() };
         let mut generation = Generation { events, usage, finished: false, closing: Arc::new(closing.into()) };
         let Some(Event::Finished { reason, usage: told }) = generation.blocking_next() else { panic!("no end") };
         assert_eq!((reason.as_str(), told), (expected, usage));

@@ -35,6 +35,9 @@ pub struct EngineMetrics {
     preemptions: IntCounter,
     prompt_tokens: IntCounter,
     generation_tokens: IntCounter,
+    forced_tokens: IntCounter,
+    draft_tokens: IntCounter,
+    accepted_draft_tokens: IntCounter,
     iteration_tokens: Histogram,
     step_seconds: Histogram,
     time_to_first_token_seconds: Histogram,
@@ -96,6 +99,14 @@ impl EngineMetrics {
             preemptions: declare.counter("preemptions_total", "Sequences that had to give way and wait again.")?,
             prompt_tokens: declare.counter("prompt_tokens_total", "Tokens of prompts that were read.")?,
             generation_tokens: declare.counter("generation_tokens_total", "Tokens generated.")?,
+            forced_tokens: declare.counter(
+                "forced_tokens_total",
+                "Generated tokens that a grammar forced, without a step of their own.",
+            )?,
+            draft_tokens: declare
+                .counter("spec_decode_num_draft_tokens_total", "Tokens guessed from what stands in the sequence.")?,
+            accepted_draft_tokens: declare
+                .counter("spec_decode_num_accepted_tokens_total", "Guessed tokens that were right.")?,
             iteration_tokens: declare.histogram("iteration_tokens", "Rows of one step.", &STEP_TOKENS)?,
             step_seconds: declare.histogram("step_seconds", "Time of one step.", &STEP_SECONDS)?,
             time_to_first_token_seconds: declare.histogram(
@@ -150,7 +161,10 @@ impl EngineMetrics {
     }
 
     pub(super) fn planned(&self, plan: &StepPlan) {
-        self.prefix_cache_hits.inc_by(plan.num_taken_over as u64);
+        let num_taken_over: usize = plan.taken_over.iter().map(|(_, tokens)| tokens).sum();
+        self.prefix_cache_hits.inc_by(num_taken_over as u64);
+        let num_drafts: usize = plan.chunks.iter().map(|chunk| chunk.num_drafts).sum();
+        self.draft_tokens.inc_by(num_drafts as u64);
         self.preemptions.inc_by(plan.num_preempted as u64);
         self.iteration_tokens.observe(plan.num_rows() as f64);
     }
@@ -168,6 +182,17 @@ impl EngineMetrics {
                 self.request_prefill_time_seconds.observe(seconds(admitted_at, now));
             }
         }
+    }
+
+    /// So many guessed tokens were what would have been chosen anyway.
+    pub(super) fn accepted(&self, num_drafts: usize) {
+        self.accepted_draft_tokens.inc_by(num_drafts as u64);
+    }
+
+    /// A token that the grammar left no choice about, and that took no step of its own.
+    pub(super) fn forced(&self) {
+        self.generation_tokens.inc();
+        self.forced_tokens.inc();
     }
 
     pub(super) fn stepped(&self, elapsed: Duration) {

@@ -3,11 +3,14 @@
 //!
 //! A request's life: refused or accepted by the handle ▸ waits by class and arrival (the urgent first, none for ever) ▸
 //! admitted, when there are blocks for its prompt and the beginning of its answer ▸ what the prefix cache does not have of
-//! its prompt is computed in pieces, beside other sequences' tokens ▸ one token per step ▸ exactly one `Finished`. When
+//! its prompt is computed in pieces, beside other sequences' tokens ▸ one token per step, or several where its grammar or an accepted
+//! guess says what they are ▸ exactly one `Finished`. When
 //! the blocks run out, the least urgent gives way and waits again; nothing fails of it. A panic or an error in a step ends
 //! that step's requests, not the engine; one in choosing a token ends only its own.
 
 mod step;
+
+mod sample;
 
 mod scheduler;
 
@@ -17,7 +20,9 @@ mod sequence;
 #[cfg(test)]
 mod simulation;
 
+mod masks;
 mod sampler;
+mod speculation;
 
 mod command;
 mod config;

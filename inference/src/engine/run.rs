@@ -12,10 +12,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use super::command::{Command, Event, FinishReason, Submission, Usage};
 use super::config::{EngineConfig, InvalidConfig};
 use super::handle::EngineHandle;
+use super::masks::Masks;
 use super::metrics::{EngineMetrics, RequestTimes};
-use super::sampler::{Logprobs, Sampled, Sampler};
+use super::sample::Sample;
+use super::sampler::{Chosen, Sampled, Sampler};
 use super::scheduler::{Scheduler, StepPlan};
 use super::sequence::{Sequence, SequenceId};
+use super::speculation::Speculation;
 use super::stats::{EngineStats, Limits, Shared};
 use crate::backend::{BLOCK_TOKENS, Backend, Logits, ModelInput};
 use crate::tokenizer::TokenId;
@@ -48,14 +51,18 @@ pub fn start<B: Backend + 'static>(
     let (sender, commands) = sync_channel(config.max_waiting + 1);
     let places = Arc::new(Semaphore::new(config.max_waiting));
     let (alive, ended) = watch::channel(());
+    let no_thread = |error: std::io::Error| InvalidConfig::NoThread(error.to_string());
     let mut engine = Engine {
+        max_draft_tokens: config.max_draft_tokens,
+        masks: Masks::start().map_err(no_thread)?,
         scheduler: Scheduler::new(config, num_blocks),
         backend,
         requests: BTreeMap::new(),
         plan: StepPlan::default(),
         input: ModelInput::default(),
         logits: Logits::default(),
-        sampled: Vec::new(),
+        chosen: Vec::new(),
+        samples: Vec::new(),
         next_number: 0,
         commands,
         closing: false,
@@ -73,7 +80,7 @@ pub fn start<B: Backend + 'static>(
         drop(alive);
     };
     let spawned = std::thread::Builder::new().name("engine".to_owned()).spawn(run);
-    spawned.map_err(|error| InvalidConfig::NoThread(error.to_string()))?;
+    spawned.map_err(no_thread)?;
     Ok(EngineHandle { commands: sender, places, shared, closing: Arc::new(AtomicBool::new(false)), ended })
 }
 
@@ -87,7 +94,10 @@ pub(super) struct Engine<B> {
     /// What steps write into, kept so that they need no new memory.
     pub(super) input: ModelInput,
     pub(super) logits: Logits,
-    pub(super) sampled: Vec<Sampled>,
+    pub(super) chosen: Vec<Chosen>,
+    pub(super) samples: Vec<Sample>,
+    pub(super) masks: Masks,
+    pub(super) max_draft_tokens: usize,
     next_number: u64,
     commands: Receiver<Command>,
     closing: bool,
@@ -98,7 +108,8 @@ pub(super) struct Engine<B> {
 
 /// A request's side that the scheduler does not see.
 pub(super) struct Request {
-    sampler: Sampler,
+    pub(super) sampler: Sampler,
+    speculation: Speculation,
     events: mpsc::Sender<Event>,
     /// Held until it is admitted for the first time.
     pub(super) place: Option<OwnedSemaphorePermit>,
@@ -108,8 +119,21 @@ pub(super) struct Request {
 }
 
 impl Request {
-    pub(super) fn sample(&mut self, logits: &mut [f32]) -> Sampled {
-        guarded(|| self.sampler.sample(logits))
+    pub(super) fn sample(&mut self, logits: &mut [f32], chosen: &mut Vec<Chosen>) -> Sampled {
+        guarded(|| self.sampler.sample(logits, chosen))
+    }
+
+    /// What `tokens` may go on with, as far as it is allowed.
+    pub(super) fn draft(&mut self, tokens: &[TokenId], num_rows: usize, max: usize) -> Vec<TokenId> {
+        let drafts = self.speculation.draft(tokens, num_rows, max);
+        // A grammar that panics does so again when the token is chosen.
+        let num_allowed = catch_unwind(AssertUnwindSafe(|| self.sampler.num_allowed(drafts))).unwrap_or(0);
+        drafts[..num_allowed].to_vec()
+    }
+
+    /// What came of the last draft.
+    pub(super) fn observe_drafts(&mut self, num_drafts: usize, num_accepted: usize) {
+        self.speculation.observe(num_drafts, num_accepted);
     }
 
     /// Whether it ends now, whatever it has; without a reason when nobody listens any more.
@@ -170,11 +194,15 @@ impl<B: Backend> Engine<B> {
         let max_new_tokens = self.shared.limits.max_new_tokens(&request);
         let id = SequenceId { class: request.class, number: self.next_number };
         self.next_number += 1;
-        let usage = Usage { prompt_tokens: request.prompt.len(), completion_tokens: 0 };
-        let sampler = Sampler::new(request.params, request.grammar, &request.prompt);
+        let usage = Usage { prompt_tokens: request.prompt.len(), ..Usage::default() };
+        let mut sampler = Sampler::new(request.params, request.grammar, &request.prompt);
+        let mut forced = Vec::new();
+        let begun = guarded(|| sampler.begin(&mut forced));
+        // What is written in any case is read with the prompt.
         self.scheduler.submit(Sequence::new(id, request.prompt, max_new_tokens, request.cache_salt));
         let request = Request {
             sampler,
+            speculation: Speculation::default(),
             events,
             place: Some(place),
             deadline: request.deadline,
@@ -182,6 +210,7 @@ impl<B: Backend> Engine<B> {
             usage,
         };
         self.requests.insert(id, request);
+        self.go_on(id, forced.into_iter(), begun, Instant::now());
     }
 
     /// Takes out who no longer listens and who has no time left.
@@ -228,11 +257,18 @@ impl<B: Backend> Engine<B> {
         self.metrics.stepped(elapsed);
     }
 
-    pub(super) fn deliver(&mut self, id: SequenceId, token: TokenId, logprobs: Option<Logprobs>, now: Instant) {
-        self.count_token(id, now);
+    pub(super) fn deliver(&mut self, id: SequenceId, chosen: Chosen, now: Instant) {
+        match self.requests.get_mut(&id) {
+            Some(request) if !chosen.is_drawn => {
+                request.usage.completion_tokens += 1;
+                self.metrics.forced();
+            }
+            Some(_) => self.count_token(id, now),
+            None => {}
+        }
         if let Some(request) = self.requests.get(&id) {
             // A closed receiver is seen before the next step.
-            let _ = request.events.try_send(Event::Token { id: token, logprobs });
+            let _ = request.events.try_send(Event::Token { id: chosen.id, logprobs: chosen.logprobs });
         }
     }
 

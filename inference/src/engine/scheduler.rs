@@ -39,7 +39,7 @@ pub(crate) struct StepPlan {
     /// Sequences that stopped waiting, with the tokens of theirs that the cache had.
     pub(crate) admitted: Vec<(SequenceId, usize)>,
     /// Tokens of prompts that were taken over from others after admission.
-    pub(crate) num_taken_over: usize,
+    pub(crate) taken_over: Vec<(SequenceId, usize)>,
     /// How many went back to waiting.
     pub(crate) num_preempted: usize,
 }
@@ -52,7 +52,19 @@ pub(crate) struct Chunk {
     pub(crate) num_rows: usize,
     /// Whether it reaches the sequence's end, so that the next token can be sampled.
     pub(crate) samples: bool,
+    /// So many rows at its end are of guessed tokens.
+    pub(crate) num_drafts: usize,
 }
+
+impl Chunk {
+    /// Rows from which a token can be sampled.
+    pub(crate) fn num_logits(&self) -> usize {
+        if self.samples { 1 + self.num_drafts } else { 0 }
+    }
+}
+
+/// Guesses what follows a sequence's tokens, in a step of so many rows, with at most so many tokens.
+pub(crate) type Draft<'a> = dyn FnMut(&Sequence, usize, usize) -> Vec<TokenId> + 'a;
 
 impl StepPlan {
     pub(crate) fn num_rows(&self) -> usize {
@@ -80,11 +92,12 @@ impl Scheduler {
     }
 
     /// Decoding sequences first; then admits who fits, and fills up with pieces of prompts.
-    pub(crate) fn plan(&mut self, plan: &mut StepPlan) {
+    pub(crate) fn plan(&mut self, plan: &mut StepPlan, draft: &mut Draft<'_>) {
         plan.chunks.clear();
         plan.admitted.clear();
-        (plan.num_taken_over, plan.num_preempted) = (0, 0);
-        self.decode(plan);
+        plan.taken_over.clear();
+        plan.num_preempted = 0;
+        self.decode(plan, draft);
         if plan.num_preempted == 0 {
             self.admit(plan);
         }
@@ -92,17 +105,20 @@ impl Scheduler {
         plan.chunks.retain(|chunk| chunk.num_rows > 0);
     }
 
-    /// The chunk's rows are in the KV.
-    pub(crate) fn computed(&mut self, chunk: &Chunk) {
+    /// The chunk's rows are in the KV. Of its guesses, the first `num_accepted` were right; the others are forgotten.
+    pub(crate) fn computed(&mut self, chunk: &Chunk, num_accepted: usize) {
         if let Some(sequence) = self.running.get_mut(&chunk.id) {
-            sequence.num_computed += chunk.num_rows;
+            sequence.settle_drafts(num_accepted);
+            sequence.is_decoding |= chunk.samples;
+            sequence.num_computed += chunk.num_rows - chunk.num_drafts + num_accepted;
             self.blocks.register(&mut sequence.table, &sequence.tokens[..sequence.num_computed]);
         }
     }
 
     /// The sequence goes on with `token`; says whether it has room for another one after it.
     pub(crate) fn append(&mut self, id: SequenceId, token: TokenId) -> bool {
-        let Some(sequence) = self.running.get_mut(&id) else { return false };
+        let waiting = &mut self.waiting[id.class as usize];
+        let Some(sequence) = self.running.get_mut(&id).or_else(|| waiting.get_mut(&id)) else { return false };
         sequence.tokens.push(token);
         !sequence.is_full()
     }
@@ -130,16 +146,32 @@ impl Scheduler {
         self.waiting.iter().map(BTreeMap::len).sum()
     }
 
-    /// One row of each sequence that has only its last token to compute.
-    fn decode(&mut self, plan: &mut StepPlan) {
+    /// The last tokens of each sequence that has generated some, at least one row of each; and what they are guessed to
+    /// go on with, while nothing else waits to be computed.
+    fn decode(&mut self, plan: &mut StepPlan, draft: &mut Draft<'_>) {
+        let num_decoding = self.running.values().filter(|sequence| sequence.is_decoding).count();
+        let may_draft = num_decoding == self.running.len() && self.num_waiting() == 0;
+        let mut spare = self.limits.max_num_batched_tokens - num_decoding;
         let mut from = Unbounded;
-        while let Some((&id, sequence)) = self.running.range((from, Unbounded)).next() {
+        while let Some((&id, sequence)) = self.running.range_mut((from, Unbounded)).next() {
             from = Excluded(id);
-            if sequence.num_pending() == 1 {
-                let chunk = Chunk { id, position: sequence.num_computed, num_rows: 1, samples: true };
-                plan.chunks.push(chunk);
-                self.make_room(chunk, plan);
+            if !sequence.is_decoding {
+                continue;
             }
+            let num_pending = sequence.num_pending();
+            let num_rows = num_pending.min(1 + spare);
+            spare -= num_rows - 1;
+            let samples = num_rows == num_pending;
+            let max_drafts = if may_draft && samples { sequence.max_drafts().min(spare) } else { 0 };
+            if max_drafts > 0 {
+                let drafts = draft(sequence, num_decoding, max_drafts);
+                spare -= drafts.len();
+                sequence.push_drafts(&drafts);
+            }
+            let num_drafts = sequence.num_drafts;
+            let num_rows = num_rows + num_drafts;
+            plan.chunks.push(Chunk { id, position: sequence.num_computed, num_rows, samples, num_drafts });
+            self.make_room(plan.chunks.len() - 1, plan);
         }
     }
 
@@ -173,7 +205,7 @@ impl Scheduler {
     /// Deals out what decoding leaves of the step. A prompt that does not fit takes half of it while others of its class,
     /// or more urgent ones, wait, so that a long one does not hold them up; what is left over goes to the first.
     fn prefill(&mut self, plan: &mut StepPlan) {
-        let mut budget = self.limits.max_num_batched_tokens - plan.chunks.len();
+        let mut budget = self.limits.max_num_batched_tokens - plan.num_rows();
         let first_chunk = plan.chunks.len();
         self.in_progress.clear();
         let mut next = TaskClass::ALL.map(|class| self.next_prefill(class, None, plan));
@@ -187,7 +219,7 @@ impl Scheduler {
             let gives_way = next[..=class as usize].iter().any(Option::is_some);
             let share = if num_pending > budget && gives_way { budget.div_ceil(2) } else { budget };
             let num_rows = num_pending.min(share);
-            plan.chunks.push(Chunk { id, position, num_rows, samples: num_rows == num_pending });
+            plan.chunks.push(Chunk { id, position, num_rows, samples: num_rows == num_pending, num_drafts: 0 });
             self.prefill_order.took_turn(class, waits);
             budget -= num_rows;
         }
@@ -198,7 +230,7 @@ impl Scheduler {
             chunk.num_rows += more;
             chunk.samples = chunk.num_rows == num_pending;
             budget -= more;
-            self.make_room(plan.chunks[index], plan);
+            self.make_room(index, plan);
         }
     }
 
@@ -208,15 +240,14 @@ impl Scheduler {
         let from = after.map_or(Included(SequenceId { class, number: 0 }), Excluded);
         let to = Included(SequenceId { class, number: u64::MAX });
         for (id, sequence) in self.running.range_mut((from, to)) {
-            let is_decoding = sequence.num_pending() == 1 && plan.admitted.iter().all(|(admitted, _)| admitted != id);
-            if is_decoding {
+            if sequence.is_decoding {
                 continue;
             }
             self.blocks.reuse(&mut sequence.table, &sequence.tokens);
             let num_taken_over = sequence.table.num_full_tokens().saturating_sub(sequence.num_computed);
             sequence.num_computed += num_taken_over;
-            if sequence.num_preemptions == 0 {
-                plan.num_taken_over += num_taken_over;
+            if sequence.num_preemptions == 0 && num_taken_over > 0 {
+                plan.taken_over.push((*id, num_taken_over));
             }
             let node = sequence.table.next_node(&sequence.tokens);
             if node.is_some_and(|node| self.in_progress.contains(&node)) {
@@ -228,13 +259,21 @@ impl Scheduler {
         None
     }
 
-    /// Gets the blocks that a chunk of the plan is written to, from others if need be; or takes it out of the plan.
-    fn make_room(&mut self, chunk: Chunk, plan: &mut StepPlan) {
-        let num_blocks = (chunk.position + chunk.num_rows).div_ceil(BLOCK_TOKENS);
-        while let Some(sequence) = self.running.get_mut(&chunk.id) {
+    /// Gets the blocks that a chunk of the plan is written to, from others if need be; or takes it out of the plan. Nobody
+    /// gives way to guesses.
+    fn make_room(&mut self, index: usize, plan: &mut StepPlan) {
+        while let Some(sequence) = self.running.get_mut(&plan.chunks[index].id) {
+            let chunk = &mut plan.chunks[index];
+            let num_blocks = (chunk.position + chunk.num_rows).div_ceil(BLOCK_TOKENS);
             if self.blocks.grow(&mut sequence.table, num_blocks) {
                 break;
             }
+            if chunk.num_drafts > 0 {
+                sequence.settle_drafts(0);
+                chunk.num_rows -= std::mem::take(&mut chunk.num_drafts);
+                continue;
+            }
+            let chunk = *chunk;
             let mut from_last = self.running.values().rev();
             let victim = from_last.find(|sequence| !sequence.is_protected()).map_or(chunk.id, |sequence| sequence.id);
             self.preempt(victim, plan);
@@ -244,12 +283,17 @@ impl Scheduler {
     fn preempt(&mut self, id: SequenceId, plan: &mut StepPlan) {
         let Some(mut sequence) = self.running.remove(&id) else { return };
         self.blocks.release(&mut sequence.table);
+        sequence.settle_drafts(0);
         sequence.num_computed = 0;
+        sequence.is_decoding = false;
         sequence.num_preemptions += 1;
         self.waiting[id.class as usize].insert(id, sequence);
         plan.num_preempted += 1;
         // Those that come after it keep their places while the plan is made.
-        plan.chunks.iter_mut().filter(|chunk| chunk.id == id).for_each(|chunk| chunk.num_rows = 0);
+        plan.chunks
+            .iter_mut()
+            .filter(|chunk| chunk.id == id)
+            .for_each(|chunk| (chunk.num_rows, chunk.num_drafts) = (0, 0));
     }
 }
 
@@ -278,8 +322,13 @@ mod tests {
     use super::super::block_manager::CacheSalt;
     use super::*;
 
-    const LIMITS: EngineConfig =
-        EngineConfig { max_num_seqs: 3, max_num_batched_tokens: 64, kv_cache_bytes: 0, max_waiting: 0 };
+    const LIMITS: EngineConfig = EngineConfig {
+        max_num_seqs: 3,
+        max_num_batched_tokens: 64,
+        kv_cache_bytes: 0,
+        max_waiting: 0,
+        max_draft_tokens: 0,
+    };
 
     /// A scheduler of `num_blocks` with these sequences: class, prompt, most new tokens. Prompts have nothing in common.
     fn scheduler(num_blocks: usize, sequences: &[(TaskClass, usize, usize)]) -> Scheduler {
@@ -298,10 +347,10 @@ mod tests {
     /// Plans, computes and lets every sampling sequence go on; gives who was admitted and `(number, rows)` of all chunks.
     fn step(scheduler: &mut Scheduler) -> (Vec<u64>, Vec<(u64, usize)>) {
         let mut plan = StepPlan::default();
-        scheduler.plan(&mut plan);
+        scheduler.plan(&mut plan, &mut |_, _, _| Vec::new());
         scheduler.check_integrity();
         for chunk in &plan.chunks {
-            scheduler.computed(chunk);
+            scheduler.computed(chunk, 0);
             if chunk.samples && !scheduler.append(chunk.id, TokenId(99)) {
                 scheduler.remove(chunk.id);
             }
@@ -390,8 +439,9 @@ mod tests {
         assert_eq!(rows(&mut scheduler), [(0, 46)]);
         // 96 tokens are shared; the rest of the prompts differs.
         let mut plan = StepPlan::default();
-        scheduler.plan(&mut plan);
-        assert_eq!(plan.num_taken_over, 2 * 32, "after 64 each in the step before");
+        scheduler.plan(&mut plan, &mut |_, _, _| Vec::new());
+        let taken_over: Vec<_> = plan.taken_over.iter().map(|(id, tokens)| (id.number, *tokens)).collect();
+        assert_eq!(taken_over, [(1, 32), (2, 32)], "after 64 each in the step before");
         let chunks: Vec<_> = plan.chunks.iter().map(|chunk| (chunk.id.number, chunk.num_rows)).collect();
         assert_eq!(chunks, [(0, 1), (1, 14), (2, 14)]);
         assert_eq!(scheduler.blocks.num_referenced(), 6 + 3);

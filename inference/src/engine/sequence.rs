@@ -33,6 +33,10 @@ pub(crate) struct Sequence {
     pub(crate) num_preemptions: u32,
     /// Blocks that admission has counted on, whether it has them yet or not.
     pub(crate) num_reserved: usize,
+    /// Whether all before its last tokens is computed, so that it moves in every step.
+    pub(crate) is_decoding: bool,
+    /// So many of `tokens`, at their end, are only guessed; for the time of one step.
+    pub(crate) num_drafts: usize,
 }
 
 impl Sequence {
@@ -46,11 +50,31 @@ impl Sequence {
             table: BlockTable::new(salt),
             num_preemptions: 0,
             num_reserved: 0,
+            is_decoding: false,
+            num_drafts: 0,
         }
     }
 
     pub(crate) fn num_pending(&self) -> usize {
         self.tokens.len() - self.num_computed
+    }
+
+    /// Guesses that leave room for the token after them.
+    pub(crate) fn max_drafts(&self) -> usize {
+        self.max_tokens.saturating_sub(self.tokens.len() + 1)
+    }
+
+    /// Adds a guess of what comes next.
+    pub(crate) fn push_drafts(&mut self, drafts: &[TokenId]) {
+        self.tokens.extend_from_slice(drafts);
+        self.num_drafts += drafts.len();
+    }
+
+    /// Takes back all guesses but the first `num_accepted`.
+    pub(crate) fn settle_drafts(&mut self, num_accepted: usize) {
+        let num_refused = self.num_drafts.saturating_sub(num_accepted);
+        self.tokens.truncate(self.tokens.len() - num_refused);
+        self.num_drafts = 0;
     }
 
     pub(crate) fn is_full(&self) -> bool {

@@ -15,8 +15,13 @@ use super::sequence::{Sequence, SequenceId};
 use crate::backend::{BLOCK_TOKENS, BlockId};
 use crate::tokenizer::TokenId;
 
-const LIMITS: EngineConfig =
-    EngineConfig { max_num_seqs: 6, max_num_batched_tokens: 48, kv_cache_bytes: 0, max_waiting: 0 };
+const LIMITS: EngineConfig = EngineConfig {
+    max_num_seqs: 6,
+    max_num_batched_tokens: 48,
+    kv_cache_bytes: 0,
+    max_waiting: 0,
+    max_draft_tokens: 0,
+};
 const MAX_LIVE_OF_CLASS: usize = 8;
 const NUM_BLOCKS: usize = 64;
 const VOCAB_SIZE: u64 = 300;
@@ -67,13 +72,15 @@ impl Memory {
         self.0[table[position / BLOCK_TOKENS].0 as usize][position % BLOCK_TOKENS]
     }
 
-    /// Writes a chunk's rows; gives the next token. What a tenant computes is its own.
-    fn compute(&mut self, chunk: &Chunk, salt: CacheSalt, tokens: &[TokenId], table: &[BlockId]) -> TokenId {
+    /// Writes a chunk's rows; gives the next token after each row that wants logits. What a tenant computes is its own.
+    fn compute(&mut self, chunk: &Chunk, salt: CacheSalt, tokens: &[TokenId], table: &[BlockId]) -> Vec<TokenId> {
         for (position, token) in (chunk.position..).zip(tokens) {
             let before = if position == 0 { salt.0 } else { self.read(table, position - 1) };
             self.0[table[position / BLOCK_TOKENS].0 as usize][position % BLOCK_TOKENS] = entry(before, *token);
         }
-        next_token((0..chunk.position + tokens.len()).map(|position| self.read(table, position)))
+        let end = chunk.position + tokens.len();
+        let after = |end| next_token((0..end).map(|position| self.read(table, position)));
+        (end + 1 - chunk.num_logits()..=end).map(after).collect()
     }
 }
 
@@ -81,7 +88,8 @@ impl Memory {
 struct Live {
     prompt: Vec<TokenId>,
     salt: CacheSalt,
-    max_new_tokens: usize,
+    /// What it is to generate: what it does alone.
+    expected: Vec<TokenId>,
     generated: Vec<TokenId>,
     arrived_at: usize,
     deadline: Option<usize>,
@@ -95,8 +103,22 @@ struct Seen {
     expired: usize,
     failed: usize,
     preempted: usize,
+    accepted_drafts: usize,
+    refused_drafts: usize,
+    forced_tokens: usize,
     cached_tokens: usize,
     longest_wait: usize,
+}
+
+/// Some of what comes next, sometimes with a mistake.
+fn guess(live: &Live, random: &mut StdRng, max: usize) -> Vec<TokenId> {
+    let num_drafts = random.random_range(0..8).min(max);
+    let rest = live.expected.get(live.generated.len()..).unwrap_or_default();
+    let mut drafts = rest[..num_drafts.min(rest.len())].to_vec();
+    if let Some(draft) = drafts.iter_mut().filter(|_| random.random_bool(0.1)).last() {
+        *draft = TokenId(VOCAB_SIZE as u32);
+    }
+    drafts
 }
 
 struct World {
@@ -140,7 +162,8 @@ impl World {
             self.end(id, |seen| &mut seen.expired);
         }
         let mut plan = StepPlan::default();
-        self.scheduler.plan(&mut plan);
+        let (random, live) = (&mut self.random, &self.live);
+        self.scheduler.plan(&mut plan, &mut |sequence, _, max| guess(&live[&sequence.id], random, max));
         self.check(&plan);
         self.seen.preempted += plan.num_preempted;
         self.seen.cached_tokens += plan.admitted.iter().map(|(_, cached)| cached).sum::<usize>();
@@ -170,12 +193,13 @@ impl World {
             None => (self.prompt(), CacheSalt(self.random.random_range(0..2))),
         };
         let max_new_tokens = if self.one_in(3) { 700 } else { self.random.random_range(1..60) };
-        let deadline = self.one_in(30).then(|| self.now + self.random.random_range(0..800));
+        let deadline = self.one_in(30).then(|| self.now + self.random.random_range(0..200));
         let id = SequenceId { class, number: self.next_number };
         self.next_number += 1;
         self.scheduler.submit(Sequence::new(id, prompt.clone(), max_new_tokens, salt));
+        let expected = alone(&prompt, max_new_tokens, salt);
         let (generated, arrived_at) = (Vec::new(), self.now);
-        self.live.insert(id, Live { prompt, salt, max_new_tokens, generated, arrived_at, deadline });
+        self.live.insert(id, Live { prompt, salt, expected, generated, arrived_at, deadline });
     }
 
     fn prompt(&mut self) -> Vec<TokenId> {
@@ -195,20 +219,41 @@ impl World {
             let (tokens, table) = self.scheduler.rows(chunk);
             sampled.push(self.memory.compute(chunk, self.live[&chunk.id].salt, tokens, table));
         }
-        for (chunk, token) in plan.chunks.iter().zip(sampled) {
-            self.scheduler.computed(chunk);
-            if !chunk.samples {
-                continue;
+        for (chunk, sampled) in plan.chunks.iter().zip(sampled) {
+            let (tokens, _) = self.scheduler.rows(chunk);
+            let drafts = tokens[tokens.len() - chunk.num_drafts..].to_vec();
+            let num_accepted = sampled.iter().zip(&drafts).take_while(|(token, draft)| token == draft).count();
+            self.scheduler.computed(chunk, num_accepted);
+            self.seen.accepted_drafts += num_accepted;
+            self.seen.refused_drafts += drafts.len() - num_accepted;
+            if chunk.samples {
+                self.go_on(chunk.id, &sampled[..=num_accepted], num_accepted);
             }
-            let is_over = token == STOP || {
-                self.live.get_mut(&chunk.id).expect("who runs lives").generated.push(token);
-                !self.scheduler.append(chunk.id, token)
-            };
-            if is_over {
-                let live = &self.live[&chunk.id];
-                assert_eq!(live.generated, alone(&live.prompt, live.max_new_tokens, live.salt), "{:?}", chunk.id);
-                self.end(chunk.id, |seen| &mut seen.completed);
+        }
+    }
+
+    /// The first `num_accepted` of the tokens are in the sequence already. Sometimes the next ones follow at once, as if
+    /// there were no choice about them.
+    fn go_on(&mut self, id: SequenceId, tokens: &[TokenId], num_accepted: usize) {
+        let num_forced = if self.one_in(6) { self.random.random_range(1..60) } else { 0 };
+        let live = self.live.get_mut(&id).expect("who runs lives");
+        let mut is_over = false;
+        for (index, token) in tokens.iter().enumerate() {
+            is_over = *token == STOP;
+            if !is_over {
+                live.generated.push(*token);
+                is_over = index >= num_accepted && !self.scheduler.append(id, *token);
             }
+        }
+        for _ in 0..num_forced {
+            let Some(token) = live.expected.get(live.generated.len()).filter(|_| !is_over) else { break };
+            live.generated.push(*token);
+            is_over = !self.scheduler.append(id, *token);
+            self.seen.forced_tokens += 1;
+        }
+        if is_over {
+            assert_eq!(live.generated, live.expected, "{id:?}");
+            self.end(id, |seen| &mut seen.completed);
         }
     }
 
@@ -255,7 +300,9 @@ fn check(seed: u64) {
     }
     world.scheduler.check_integrity();
     assert_eq!(world.scheduler.blocks.num_referenced(), 0);
-    let Seen { completed, cancelled, expired, failed, preempted, cached_tokens, longest_wait } = world.seen;
+    let Seen { completed, cancelled, expired, failed, preempted, cached_tokens, longest_wait, .. } = world.seen;
+    let Seen { accepted_drafts, refused_drafts, forced_tokens, .. } = world.seen;
+    assert!(accepted_drafts > 1000 && refused_drafts > 1000 && forced_tokens > 1000, "{:?}", world.seen);
     assert!(completed > 1000 && cancelled > 50 && expired > 20 && failed > 20, "{:?}", world.seen);
     assert!(preempted > 50 && cached_tokens > 10_000, "{:?}", world.seen);
     assert!(longest_wait < PATIENCE, "{:?}", world.seen);

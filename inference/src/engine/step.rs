@@ -5,12 +5,14 @@ use std::time::Instant;
 
 use super::command::FinishReason;
 use super::run::{Engine, panic_text};
-use super::sampler::Sampled;
+use super::sample::Sample;
+use super::sampler::{Chosen, Sampled};
 use super::scheduler::Chunk;
+use super::sequence::SequenceId;
 use crate::backend::Backend;
 
 impl<B: Backend> Engine<B> {
-    /// Plan ▸ forward ▸ sample ▸ commit.
+    /// Plan ▸ forward ▸ sample (in `sample.rs`) ▸ commit.
     pub(super) fn step(&mut self) {
         self.plan();
         self.forward();
@@ -20,19 +22,37 @@ impl<B: Backend> Engine<B> {
 
     /// Whose turn it is. Who is admitted gives back its place in the line.
     fn plan(&mut self) {
-        self.scheduler.plan(&mut self.plan);
+        let Engine { scheduler, requests, plan, max_draft_tokens, .. } = self;
+        scheduler.plan(plan, &mut |sequence, num_rows, max| match requests.get_mut(&sequence.id) {
+            Some(request) => request.draft(&sequence.tokens, num_rows, max.min(*max_draft_tokens)),
+            None => Vec::new(),
+        });
         let now = Instant::now();
         for (id, num_cached) in &self.plan.admitted {
-            if let Some(request) = self.requests.get_mut(id) {
-                request.place = None;
+            let Some(request) = self.requests.get_mut(id) else { continue };
+            // Who comes back after a preemption has given up its place before.
+            if request.place.take().is_some() {
+                request.usage.cached_tokens = *num_cached;
                 self.metrics.admitted(&mut request.times, now, request.usage.prompt_tokens, *num_cached);
+            }
+        }
+        for (id, num_cached) in &self.plan.taken_over {
+            if let Some(request) = self.requests.get_mut(id) {
+                request.usage.cached_tokens += num_cached;
             }
         }
         self.metrics.planned(&self.plan);
     }
 
-    /// One pass over the rows of all chunks. When that fails, one for each, so that only the culprit's request ends.
+    /// One pass over the rows of all chunks, while masks are computed that are needed after it. When the pass fails, one
+    /// for each chunk, so that only the culprit's request ends.
     fn forward(&mut self) {
+        self.lend_grammars();
+        self.forward_rows();
+        self.take_grammars_back();
+    }
+
+    fn forward_rows(&mut self) {
         let chunks = std::mem::take(&mut self.plan.chunks);
         let Err(reason) = self.pass(&chunks) else {
             self.plan.chunks = chunks;
@@ -60,21 +80,11 @@ impl<B: Backend> Engine<B> {
         self.input.clear();
         for chunk in chunks {
             let (token_ids, table) = self.scheduler.rows(chunk);
-            self.input.push(chunk.position, token_ids, table, chunk.samples);
+            self.input.push(chunk.position, token_ids, table, chunk.num_logits());
         }
         match catch_unwind(AssertUnwindSafe(|| self.backend.forward(&self.input, &mut self.logits))) {
             Ok(result) => result.map_err(|error| format!("forward pass failed: {error}")),
             Err(panic) => Err(format!("the forward pass panicked: {}", panic_text(panic.as_ref()))),
-        }
-    }
-
-    /// For each chunk that reaches its sequence's end, what comes next.
-    fn sample(&mut self) {
-        self.sampled.clear();
-        let sampling = self.plan.chunks.iter().filter(|chunk| chunk.samples);
-        for (chunk, row) in sampling.zip(self.logits.rows_mut()) {
-            let request = self.requests.get_mut(&chunk.id);
-            self.sampled.push(request.map_or(Sampled::Stop, |request| request.sample(row)));
         }
     }
 
@@ -83,35 +93,53 @@ impl<B: Backend> Engine<B> {
         let now = Instant::now();
         // Should this panic, it is nobody's fault in particular: no plan is left to blame.
         let plan = std::mem::take(&mut self.plan);
-        let mut sampled = std::mem::take(&mut self.sampled);
-        let mut outcomes = sampled.drain(..);
+        let (mut all_samples, mut all_chosen) = (std::mem::take(&mut self.samples), std::mem::take(&mut self.chosen));
+        let (mut samples, mut chosen) = (all_samples.drain(..), all_chosen.drain(..));
         for chunk in &plan.chunks {
-            self.scheduler.computed(chunk);
-            if !chunk.samples {
+            let sample = if chunk.samples { samples.next() } else { None };
+            let Some(Sample { sampled, num_chosen, num_accepted }) = sample else {
+                self.scheduler.computed(chunk, 0);
                 continue;
-            }
-            let ended = match outcomes.next() {
-                Some(Sampled::Token { id, logprobs }) => {
-                    self.deliver(chunk.id, id, logprobs, now);
-                    let has_room = self.scheduler.append(chunk.id, id);
-                    (!has_room).then_some(FinishReason::Length)
-                }
-                Some(Sampled::Last { id, logprobs }) => {
-                    self.deliver(chunk.id, id, logprobs, now);
-                    Some(FinishReason::Stop)
-                }
-                Some(Sampled::Stop) => {
-                    self.count_token(chunk.id, now);
-                    Some(FinishReason::Stop)
-                }
-                Some(Sampled::Failed(reason)) => Some(FinishReason::Failed(reason)),
-                None => Some(FinishReason::Failed("the backend gave too few rows of logits".to_owned())),
             };
-            if let Some(reason) = ended {
-                self.finish(chunk.id, reason);
+            self.scheduler.computed(chunk, num_accepted);
+            self.metrics.accepted(num_accepted);
+            if let Some(request) = self.requests.get_mut(&chunk.id) {
+                request.observe_drafts(chunk.num_drafts, num_accepted);
+            }
+            let mut chosen = chosen.by_ref().take(num_chosen);
+            // They are in the sequence already.
+            chosen.by_ref().take(num_accepted).for_each(|chosen| self.deliver(chunk.id, chosen, now));
+            self.go_on(chunk.id, chosen, sampled, now);
+        }
+        drop((samples, chosen));
+        (self.plan, self.samples, self.chosen) = (plan, all_samples, all_chosen);
+    }
+
+    /// Delivers tokens that the sequence goes on with, and ends it if they or `sampled` do.
+    pub(super) fn go_on(
+        &mut self,
+        id: SequenceId,
+        chosen: impl Iterator<Item = Chosen>,
+        sampled: Sampled,
+        now: Instant,
+    ) {
+        let (mut has_room, mut is_cut) = (true, false);
+        for chosen in chosen {
+            is_cut |= !has_room;
+            if has_room {
+                has_room = self.scheduler.append(id, chosen.id);
+                self.deliver(id, chosen, now);
             }
         }
-        drop(outcomes);
-        (self.plan, self.sampled) = (plan, sampled);
+        match sampled {
+            Sampled::Failed(reason) => self.finish(id, FinishReason::Failed(reason)),
+            Sampled::Complete if !is_cut => self.finish(id, FinishReason::Stop),
+            Sampled::Stop if !is_cut => {
+                self.count_token(id, now);
+                self.finish(id, FinishReason::Stop);
+            }
+            Sampled::Open if has_room => {}
+            Sampled::Complete | Sampled::Stop | Sampled::Open => self.finish(id, FinishReason::Length),
+        }
     }
 }

@@ -1,14 +1,18 @@
 //! A compiled grammar that follows a reply token by token.
 
+use std::sync::Arc;
+
 use llguidance::Matcher;
 use toktrie::SimpleVob;
 
+use super::vocabulary::Vocabulary;
 use crate::tokenizer::TokenId;
 
 /// A compiled grammar at some point of a reply.
 #[derive(Clone)]
 pub struct Grammar {
     matcher: Matcher,
+    vocabulary: Arc<Vocabulary>,
 }
 
 /// The tokens that may come next.
@@ -26,8 +30,8 @@ impl Mask {
 }
 
 impl Grammar {
-    pub(super) fn new(matcher: Matcher) -> Self {
-        Grammar { matcher }
+    pub(super) fn new(matcher: Matcher, vocabulary: Arc<Vocabulary>) -> Self {
+        Grammar { matcher, vocabulary }
     }
 
     /// What may come next.
@@ -38,6 +42,20 @@ impl Grammar {
     /// Whether the token may come next: what the mask would say of it, at a small part of the mask's price.
     pub(crate) fn allows(&mut self, id: TokenId) -> Result<bool, String> {
         self.matcher.validate_tokens(&[id.0]).map(|valid| valid == 1).map_err(|error| error.to_string())
+    }
+
+    /// How many of these tokens, from the first on, may come next.
+    pub(crate) fn num_allowed(&mut self, ids: &[TokenId]) -> usize {
+        let ids: Vec<u32> = ids.iter().map(|id| id.0).collect();
+        self.matcher.validate_tokens(&ids).unwrap_or(0)
+    }
+
+    /// Takes note of the tokens that come next in any case, and gives them.
+    pub(crate) fn force(&mut self) -> Result<Vec<TokenId>, String> {
+        let mut ids = self.vocabulary.spell(&self.matcher.compute_ff_bytes());
+        ids.truncate(self.num_allowed(&ids));
+        ids.iter().try_for_each(|id| self.accept(*id))?;
+        Ok(ids)
     }
 
     /// Takes note of a token.
@@ -97,5 +115,27 @@ mod tests {
                 grammar.accept(next).unwrap();
             }
         }
+    }
+
+    /// Forced tokens spell what any reply has there, and end where another token could go on beyond it.
+    #[test]
+    fn what_a_schema_leaves_no_choice_about_is_forced_as_the_tokenizer_splits_it() {
+        let model = Model::load(concat!(env!("CARGO_MANIFEST_DIR"), "/../models/pocket/pocket.gguf")).unwrap();
+        let schema = json!({
+            "type": "object",
+            "properties": { "description": { "const": "always the same" }, "number": { "type": "integer" } },
+            "required": ["description", "number"],
+            "additionalProperties": false,
+        });
+        let mut grammar = model.grammars.compile(&Material::default(), &[], ToolChoice::None, Some(&schema)).unwrap();
+        assert_eq!(grammar.force().unwrap(), [], "a space may come first");
+        let first = model.tokenizer.encode_text("{")[0];
+        grammar.accept(first).unwrap();
+        let forced = grammar.force().unwrap();
+        let text = model.tokenizer.decode(&[&[first], forced.as_slice()].concat());
+        let whole = r#"{"description": "always the same", "number": "#;
+        assert!(whole.starts_with(text.trim_start()) && text.len() + 8 > whole.len(), "{text:?}");
+        let spelled = model.tokenizer.encode_text(whole);
+        assert!(spelled.windows(forced.len() - 1).any(|window| forced.ends_with(window)), "{forced:?} {spelled:?}");
     }
 }

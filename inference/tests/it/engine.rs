@@ -60,7 +60,7 @@ impl Backend for Counting {
             if tokens.contains(&FAIL) {
                 return Err(BackendError("this token fails".to_owned()));
             }
-            if span.logits {
+            for tokens in (1 + tokens.len() - span.num_logits..=tokens.len()).map(|end| &tokens[..end]) {
                 let mut row = vec![0.0; VOCAB_SIZE];
                 row[(tokens[tokens.len() - 1].0 as usize + 1) % 8] = 1.0;
                 if tokens.contains(&STOP) {
@@ -94,8 +94,13 @@ impl Backend for Counting {
     }
 }
 
-const CONFIG: EngineConfig =
-    EngineConfig { max_num_seqs: 4, max_num_batched_tokens: 16, kv_cache_bytes: 8 * 480, max_waiting: 50 };
+const CONFIG: EngineConfig = EngineConfig {
+    max_num_seqs: 4,
+    max_num_batched_tokens: 16,
+    kv_cache_bytes: 8 * 480,
+    max_waiting: 50,
+    max_draft_tokens: 0,
+};
 
 fn engine(config: EngineConfig) -> EngineHandle {
     start(Counting::default(), config, metrics()).unwrap()
@@ -320,7 +325,7 @@ async fn contradicting_limits_are_refused() {
 async fn running_out_of_blocks_makes_requests_wait_and_fails_none() {
     let registry = Registry::new();
     // Each counts on 17 blocks when it is admitted, and wants 21 in the end.
-    let config = EngineConfig { kv_cache_bytes: 8 * 16 * 54, ..CONFIG };
+    let config = EngineConfig { kv_cache_bytes: 8 * 16 * 54, max_draft_tokens: 3, ..CONFIG };
     let engine = start(Counting::default(), config, EngineMetrics::register(&registry).unwrap()).unwrap();
     // As tenants of their own, or they would share all that they say.
     let request = |tenant| GenerateRequest { cache_salt: CacheSalt(tenant), ..request(&[3; 16], 310) };
@@ -346,7 +351,7 @@ async fn leave(mut generation: Generation, after: u64) {
 /// The backend's own assertions hold every sequence to its blocks; the engine's, whenever it is idle, to holding nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn thousands_of_random_requests_each_end_once_and_leave_nothing_behind() {
-    let engine = engine(CONFIG);
+    let engine = engine(EngineConfig { max_draft_tokens: 3, ..CONFIG });
     let mut numbers = Numbers(11);
     let mut outcomes = BTreeMap::new();
     for _ in 0..100 {

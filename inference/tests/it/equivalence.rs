@@ -55,7 +55,7 @@ fn check(run: impl Fn(&mut dyn Backend, &[TokenId]) -> (Vec<f32>, Vec<f32>)) {
 fn forward(backend: &mut dyn Backend, parts: &[(&[BlockId], usize, &[TokenId])]) -> Vec<f32> {
     let mut input = ModelInput::default();
     for (table, position, tokens) in parts {
-        input.push(*position, tokens, table, true);
+        input.push(*position, tokens, table, 1);
     }
     let mut logits = Logits::default();
     backend.forward(&input, &mut logits).unwrap();
@@ -203,4 +203,31 @@ async fn check_preemption(kind: Kind) {
     assert!(value(&registry, "openclaw_engine_preemptions_total") > 0.0);
     // Two whole blocks, computed by the first and taken over by the others.
     assert!(value(&registry, "openclaw_engine_prefix_cache_hits_total") >= 3.0 * 32.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guessed_tokens_give_the_tokens_that_come_without_guesses() {
+    for kind in kinds() {
+        check_guesses(*kind).await;
+    }
+}
+
+async fn check_guesses(kind: Kind) {
+    let registry = Registry::new();
+    let guessing = engine(kind, 1000, EngineConfig::default(), EngineMetrics::register(&registry).unwrap());
+    let plain = engine(kind, 1000, EngineConfig { max_draft_tokens: 0, ..EngineConfig::default() }, metrics());
+    for seed in 0..6 {
+        // What repeats itself goes on repeating itself, mostly.
+        let prompt = Numbers(seed).prompt(5 + seed as usize, 3072).repeat(4);
+        let greedy = GenerateRequest { params: SamplingParams::greedy(60), ..request(prompt.clone(), seed, 60) };
+        let also_greedy = GenerateRequest { params: SamplingParams::greedy(60), ..request(prompt.clone(), seed, 60) };
+        assert_eq!(tokens(&guessing, greedy).await, tokens(&plain, also_greedy).await);
+        let drawn = || request(prompt.clone(), seed, 60);
+        assert_eq!(tokens(&guessing, drawn()).await, tokens(&plain, drawn()).await);
+    }
+    guessing.drain().await;
+    assert_eq!(guessing.stats().kv_tokens_used, 0);
+    let drafts = value(&registry, "openclaw_engine_spec_decode_num_draft_tokens_total");
+    let accepted = value(&registry, "openclaw_engine_spec_decode_num_accepted_tokens_total");
+    assert!(accepted > 50.0 && accepted < drafts, "{accepted} of {drafts}");
 }

@@ -109,7 +109,7 @@ fn logits(model: Model, prompt: &[TokenId]) -> Vec<f32> {
     backend.allocate(8).unwrap();
     let table: Vec<BlockId> = (0..8).map(BlockId).collect();
     let (mut input, mut logits) = (ModelInput::default(), Logits::default());
-    input.push(0, prompt, &table, true);
+    input.push(0, prompt, &table, 1);
     backend.forward(&input, &mut logits).unwrap();
     logits.values
 }

@@ -21,7 +21,7 @@ fn folder() -> PathBuf {
 fn logits(backend: &mut dyn Backend, position: usize, tokens: &[TokenId]) -> Vec<f32> {
     let table: Vec<BlockId> = (0..NUM_BLOCKS as u32).map(BlockId).collect();
     let (mut input, mut logits) = (ModelInput::default(), Logits::default());
-    input.push(position, tokens, &table, true);
+    input.push(position, tokens, &table, 1);
     backend.forward(&input, &mut logits).unwrap();
     logits.values
 }

@@ -77,7 +77,7 @@ fn random_models_are_neither_sure_of_a_token_nor_indifferent() {
         backend.allocate(4).unwrap();
         let prompt = Numbers(1).prompt(40, model.shape.vocab_size as u64);
         let (mut input, mut logits) = (ModelInput::default(), Logits::default());
-        input.push(0, &prompt, &[0, 1, 2, 3].map(BlockId), true);
+        input.push(0, &prompt, &[0, 1, 2, 3].map(BlockId), 1);
         backend.forward(&input, &mut logits).unwrap();
         let squares: f32 = logits.values.iter().map(|logit| logit * logit).sum();
         let deviation = (squares / logits.values.len() as f32).sqrt();

@@ -51,7 +51,7 @@ impl Oracle {
 fn logits(backend: &mut dyn Backend, tokens: &[TokenId], position: usize) -> Vec<f32> {
     let table: Vec<BlockId> = (0..NUM_BLOCKS as u32).map(BlockId).collect();
     let (mut input, mut logits) = (ModelInput::default(), Logits::default());
-    input.push(position, tokens, &table, true);
+    input.push(position, tokens, &table, 1);
     backend.forward(&input, &mut logits).unwrap();
     logits.values
 }

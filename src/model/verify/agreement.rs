@@ -51,7 +51,7 @@ impl Run {
         backend.allocate(num_blocks).map_err(|error| error.to_string())?;
         let mut run = Run { tokens: Vec::new(), logits: Vec::new() };
         let (mut input, mut logits) = (ModelInput::default(), Logits::default());
-        input.push(0, prompt, &table, true);
+        input.push(0, prompt, &table, 1);
         for index in 0..NEW_TOKENS {
             backend.forward(&input, &mut logits).map_err(|error| error.to_string())?;
             if !logits.values.iter().all(|logit| logit.is_finite()) {
@@ -61,7 +61,7 @@ impl Run {
             run.tokens.push(token);
             run.logits.push(logits.values.clone());
             input.clear();
-            input.push(prompt.len() + index, &[token], &table, true);
+            input.push(prompt.len() + index, &[token], &table, 1);
         }
         Ok(run)
     }

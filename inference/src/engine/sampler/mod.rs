@@ -1,7 +1,8 @@
 //! Chooses a sequence's next token from a row of logits. What comes of a row depends on its request alone.
 //!
 //! The order is that of vLLM's `v1/sample/sampler.py`: log-probabilities of the raw row ▸ logit bias ▸ penalties ▸
-//! grammar ▸ no stop token before its time ▸ the largest, or temperature ▸ min-p ▸ top-k ▸ top-p ▸ a draw.
+//! grammar ▸ no stop token before its time ▸ the largest, or temperature ▸ min-p ▸ top-k ▸ top-p ▸ a draw. What the
+//! grammar leaves no choice about is added at once.
 
 mod draw;
 mod logprobs;
@@ -15,7 +16,7 @@ use rand::{RngExt, SeedableRng};
 pub use logprobs::Logprobs;
 
 use super::params::SamplingParams;
-use crate::grammar::Grammar;
+use crate::grammar::{Grammar, Mask};
 use crate::tokenizer::TokenId;
 use draw::{Candidate, draw, largest};
 use penalties::Penalties;
@@ -35,19 +36,30 @@ struct Buffers {
 pub(crate) struct Sampler {
     params: SamplingParams,
     grammar: Option<Grammar>,
+    /// What may come next, computed while the row was.
+    mask: Option<Mask>,
     penalties: Option<Penalties>,
     num_chosen: usize,
     random: StdRng,
 }
 
-/// What came of a row.
+/// A token that the sequence goes on with.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Chosen {
+    pub(crate) id: TokenId,
+    pub(crate) logprobs: Option<Logprobs>,
+    /// Whether it was drawn; the grammar forces the others.
+    pub(crate) is_drawn: bool,
+}
+
+/// What becomes of the sequence after the tokens that were chosen from a row.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Sampled {
-    /// The sequence goes on with this token.
-    Token { id: TokenId, logprobs: Option<Logprobs> },
-    /// This token completes the grammar.
-    Last { id: TokenId, logprobs: Option<Logprobs> },
-    /// A stop token: the sequence ends without it.
+    /// It goes on.
+    Open,
+    /// They complete the grammar.
+    Complete,
+    /// A stop token was drawn, which is not among them.
     Stop,
     /// No token can be chosen.
     Failed(String),
@@ -57,15 +69,35 @@ impl Sampler {
     pub(crate) fn new(params: SamplingParams, grammar: Option<Grammar>, prompt: &[TokenId]) -> Self {
         let penalties = Penalties::new(&params, prompt);
         let random = StdRng::seed_from_u64(params.seed);
-        Sampler { params, grammar, penalties, num_chosen: 0, random }
+        Sampler { params, grammar, mask: None, penalties, num_chosen: 0, random }
     }
 
-    /// The row is left changed.
-    pub(crate) fn sample(&mut self, row: &mut [f32]) -> Sampled {
-        BUFFERS.with_borrow_mut(|buffers| self.choose(row, buffers)).unwrap_or_else(Sampled::Failed)
+    /// Adds what comes next to `chosen`. The row is left changed.
+    pub(crate) fn sample(&mut self, row: &mut [f32], chosen: &mut Vec<Chosen>) -> Sampled {
+        BUFFERS.with_borrow_mut(|buffers| self.choose(row, buffers, chosen)).unwrap_or_else(Sampled::Failed)
     }
 
-    fn choose(&mut self, row: &mut [f32], buffers: &mut Buffers) -> Result<Sampled, String> {
+    /// Adds what the grammar leaves no choice about, before anything is drawn.
+    pub(crate) fn begin(&mut self, chosen: &mut Vec<Chosen>) -> Sampled {
+        self.force(chosen).unwrap_or_else(Sampled::Failed)
+    }
+
+    /// How many of these tokens the grammar allows to come next.
+    pub(crate) fn num_allowed(&mut self, ids: &[TokenId]) -> usize {
+        self.grammar.as_mut().map_or(ids.len(), |grammar| grammar.num_allowed(ids))
+    }
+
+    /// Gives the grammar away, for its mask to be computed elsewhere, if a mask is certain to be needed.
+    pub(crate) fn lend_grammar(&mut self) -> Option<Grammar> {
+        if self.params.temperature == 0.0 { None } else { self.grammar.take() }
+    }
+
+    /// Takes the grammar back. Without a mask, the next row's is computed when the row is there.
+    pub(crate) fn return_grammar(&mut self, grammar: Grammar, mask: Option<Mask>) {
+        (self.grammar, self.mask) = (Some(grammar), mask);
+    }
+
+    fn choose(&mut self, row: &mut [f32], buffers: &mut Buffers, chosen: &mut Vec<Chosen>) -> Result<Sampled, String> {
         let Buffers { raw, candidates } = buffers;
         if self.params.logprobs.is_some() {
             raw.clear();
@@ -87,13 +119,28 @@ impl Sampler {
             penalties.record(id);
         }
         let logprobs = self.params.logprobs.map(|num_top| Logprobs::new(raw, id, num_top));
+        chosen.push(Chosen { id, logprobs, is_drawn: true });
         if let Some(grammar) = &mut self.grammar {
             grammar.accept(id)?;
-            if grammar.is_finished() {
-                return Ok(Sampled::Last { id, logprobs });
-            }
         }
-        Ok(Sampled::Token { id, logprobs })
+        self.force(chosen)
+    }
+
+    /// A token whose probability is asked for is drawn, even where there is no choice.
+    fn force(&mut self, chosen: &mut Vec<Chosen>) -> Result<Sampled, String> {
+        let Some(grammar) = &mut self.grammar else { return Ok(Sampled::Open) };
+        let forced = if self.params.logprobs.is_none() { grammar.force()? } else { Vec::new() };
+        for id in forced {
+            if self.params.stop_ids.contains(&id) {
+                return Ok(Sampled::Stop);
+            }
+            if let Some(penalties) = &mut self.penalties {
+                penalties.record(id);
+            }
+            self.num_chosen += 1;
+            chosen.push(Chosen { id, logprobs: None, is_drawn: false });
+        }
+        Ok(if grammar.is_finished() { Sampled::Complete } else { Sampled::Open })
     }
 
     /// Makes some tokens more or less probable.
@@ -111,7 +158,9 @@ impl Sampler {
     /// Takes out the tokens that must not come next.
     fn forbid(&mut self, row: &mut [f32]) -> Result<(), String> {
         let may_stop = self.num_chosen >= self.params.min_new_tokens;
-        if let Some(grammar) = &mut self.grammar {
+        if let Some(mask) = self.mask.take() {
+            mask.apply(row);
+        } else if let Some(grammar) = &mut self.grammar {
             // Mostly the largest of all is allowed; it is then the largest of the allowed, and no mask is needed.
             let decides = may_stop && self.params.temperature == 0.0;
             let largest = if decides { largest(row) } else { None };
@@ -161,17 +210,23 @@ mod tests {
         SamplingOptions { temperature: 0.0, ..SamplingOptions::default() }
     }
 
+    /// What is drawn from a row, what the grammar adds to it, and what becomes of the sequence.
+    fn sample(sampler: &mut Sampler, row: &mut [f32]) -> (Option<Chosen>, Vec<TokenId>, Sampled) {
+        let mut chosen = Vec::new();
+        let sampled = sampler.sample(row, &mut chosen);
+        let mut chosen = chosen.into_iter();
+        let drawn = if sampled == Sampled::Stop { None } else { chosen.next() };
+        (drawn, chosen.map(|chosen| chosen.id).collect(), sampled)
+    }
+
     /// The tokens chosen when each row is the same; a stop is `None`.
     #[track_caller]
     fn check(options: SamplingOptions, prompt: &[u32], row: [f32; 4], expected: &[Option<u32>]) {
         let mut sampler = sampler(options, prompt);
         for expected in expected {
-            let id = match sampler.sample(&mut row.clone()) {
-                Sampled::Token { id, .. } => Some(id.0),
-                Sampled::Stop => None,
-                other => panic!("{other:?}"),
-            };
-            assert_eq!(id, *expected);
+            let (drawn, _, sampled) = sample(&mut sampler, &mut row.clone());
+            assert_eq!(sampled, if expected.is_some() { Sampled::Open } else { Sampled::Stop });
+            assert_eq!(drawn.map(|chosen| chosen.id.0), *expected);
         }
     }
 
@@ -231,7 +286,7 @@ mod tests {
         for options in [greedy(), draws] {
             let options = SamplingOptions { logit_bias: logit_bias.clone(), logprobs: Some(2), ..options };
             let row = [0.5_f32, 0.25, 0.125, 0.125].map(f32::ln);
-            let Sampled::Token { id, logprobs } = sampler(options, &[]).sample(&mut row.clone()) else { panic!() };
+            let Chosen { id, logprobs, .. } = sample(&mut sampler(options, &[]), &mut row.clone()).0.unwrap();
             let Logprobs { chosen, top } = logprobs.unwrap();
             assert_eq!((id, top[0].0, top[1].0), (TokenId(1), TokenId(0), TokenId(1)));
             for (logprob, expected) in [(chosen, row[1]), (top[0].1, row[0]), (top[1].1, row[1])] {
@@ -244,14 +299,14 @@ mod tests {
     fn a_seed_gives_its_tokens_beside_any_neighbour() {
         let options = |seed| SamplingOptions { seed, top_p: 0.9, ..SamplingOptions::default() };
         let row: Vec<f32> = (0..300).map(|id| (id % 17) as f32 / 4.0).collect();
-        let alone: Vec<Sampled> = {
+        let alone: Vec<_> = {
             let mut sampler = sampler(options(7), &[]);
-            (0..50).map(|_| sampler.sample(&mut row.clone())).collect()
+            (0..50).map(|_| sample(&mut sampler, &mut row.clone())).collect()
         };
         let (mut again, mut neighbour) = (sampler(options(7), &[]), sampler(options(8), &[]));
-        let together: Vec<(Sampled, Sampled)> =
-            (0..50).map(|_| (neighbour.sample(&mut row.clone()), again.sample(&mut row.clone()))).collect();
-        let (others, again): (Vec<Sampled>, Vec<Sampled>) = together.into_iter().unzip();
+        let together =
+            (0..50).map(|_| (sample(&mut neighbour, &mut row.clone()), sample(&mut again, &mut row.clone())));
+        let (others, again): (Vec<_>, Vec<_>) = together.unzip();
         assert_eq!(alone, again);
         assert_ne!(alone, others);
     }
@@ -259,7 +314,7 @@ mod tests {
     #[test]
     fn a_row_without_a_finite_number_fails() {
         for options in [greedy(), SamplingOptions { min_new_tokens: 1, ..SamplingOptions::default() }] {
-            let sampled = sampler(options, &[]).sample(&mut [f32::NAN, f32::NEG_INFINITY]);
+            let (_, _, sampled) = sample(&mut sampler(options, &[]), &mut [f32::NAN, f32::NEG_INFINITY]);
             assert!(matches!(sampled, Sampled::Failed(reason) if reason.contains("no finite logits")));
         }
     }
@@ -286,18 +341,21 @@ mod tests {
         let (mut unmasked, mut masked) = (0, 0);
         loop {
             let mut logits: Vec<f32> = (0..model.info.vocab_size).map(|_| random.random()).collect();
-            let sampled = sampler.sample(&mut logits.clone());
+            let (drawn, forced, sampled) = sample(&mut sampler, &mut logits.clone());
             let first = largest(&logits);
             grammar.mask().unwrap().apply(&mut logits);
             let token = largest(&logits).unwrap();
             *if first == Some(token) { &mut unmasked } else { &mut masked } += 1;
+            assert_eq!(drawn.map_or(model.tokenizer.eos(), |chosen| chosen.id), token);
             match sampled {
-                Sampled::Token { id, .. } => assert_eq!(id, token),
-                Sampled::Last { id, .. } => break assert_eq!(id, token),
-                Sampled::Stop => break assert_eq!(token, model.tokenizer.eos()),
+                Sampled::Open => {}
+                Sampled::Complete | Sampled::Stop => break,
                 Sampled::Failed(reason) => panic!("{reason}"),
             }
-            grammar.accept(token).unwrap();
+            for id in [&[token], forced.as_slice()].concat() {
+                grammar.mask().unwrap();
+                grammar.accept(id).unwrap();
+            }
         }
         assert!(unmasked > 0 && masked > 0, "{unmasked} {masked}");
     }
@@ -312,8 +370,8 @@ mod tests {
         let bos = 1; // a control token, which no text holds
         let mut row = vec![0.0; model.info.vocab_size];
         (row[model.tokenizer.eos().0 as usize], row[bos], row[2_000]) = (3.0, 2.0, 1.0);
-        assert_eq!(sampler.sample(&mut row.clone()), Sampled::Token { id: TokenId(2_000), logprobs: None });
-        assert_eq!(sampler.sample(&mut row), Sampled::Stop);
+        assert_eq!(sample(&mut sampler, &mut row.clone()).0.unwrap().id, TokenId(2_000));
+        assert_eq!(sample(&mut sampler, &mut row).2, Sampled::Stop);
     }
 
     #[test]
@@ -338,17 +396,17 @@ mod tests {
             let (mut grammar, mut sampler) = (start.clone(), Sampler::new(params, Some(start.clone()), &[TokenId(9)]));
             loop {
                 let mut logits: Vec<f32> = (0..model.info.vocab_size).map(|_| random.random_range(-5.0..5.0)).collect();
-                let (id, ends) = match sampler.sample(&mut logits) {
-                    Sampled::Token { id, .. } => (id, false),
-                    Sampled::Last { id, .. } => (id, true),
-                    Sampled::Stop => (model.tokenizer.eos(), true),
-                    Sampled::Failed(reason) => panic!("{reason}"),
-                };
-                assert!(grammar.allows(id).unwrap());
-                if ends {
-                    break;
+                let (drawn, forced, sampled) = sample(&mut sampler, &mut logits);
+                let ids = drawn.map(|chosen| chosen.id).into_iter().chain(forced);
+                for id in ids.chain((sampled == Sampled::Stop).then(|| model.tokenizer.eos())) {
+                    assert!(grammar.allows(id).unwrap());
+                    grammar.accept(id).unwrap();
                 }
-                grammar.accept(id).unwrap();
+                match sampled {
+                    Sampled::Open => {}
+                    Sampled::Complete | Sampled::Stop => break,
+                    Sampled::Failed(reason) => panic!("{reason}"),
+                }
             }
         }
     }
