@@ -10,7 +10,7 @@ use kernels::kv::{KvKind, KvShape};
 use crate::backend::{Backend, CandleBackend, CandleModel, PackError, PackedBackend};
 use crate::chat::Renderer;
 use crate::grammar::GrammarCompiler;
-use crate::tokenizer::{Tokenizer, TokenizerError, Vocab};
+use crate::tokenizer::{Tokenizer, TokenizerError};
 
 /// Weights, tokenizer and what belongs to them. [`crate::ChatModel::start`] runs it.
 pub struct Model {
@@ -120,8 +120,7 @@ impl Model {
         file.check_memory(options.reserve_bytes.min(context_bytes(file.shape(), is_packed, options.kv)))?;
         let path = file.path();
         let bad_tokenizer = |source| LoadError::Tokenizer { path: path.to_owned(), source };
-        let vocab = Vocab::try_from(file.vocab().clone()).map_err(bad_tokenizer)?;
-        let tokenizer = Tokenizer::new(vocab).map_err(bad_tokenizer)?;
+        let tokenizer = Arc::new(Tokenizer::new(file.vocab()).map_err(bad_tokenizer)?);
         let renderer =
             Renderer::new(&tokenizer).map_err(|token| LoadError::NoControlToken { path: path.to_owned(), token })?;
         let grammars = GrammarCompiler::new(&tokenizer, renderer.tool_calls)
@@ -134,7 +133,7 @@ impl Model {
             kv_bytes_per_token: backend.kv_bytes_per_token(),
             weight_bytes: file.tensor_bytes(),
         };
-        Ok(Model { info, tokenizer: Arc::new(tokenizer), renderer, grammars, backend })
+        Ok(Model { info, tokenizer, renderer, grammars, backend })
     }
 
     /// What the model is.

@@ -46,6 +46,10 @@ impl Detokenizer {
 
 #[cfg(test)]
 mod tests {
+    use rand::rngs::StdRng;
+    use rand::seq::IndexedRandom;
+    use rand::{RngExt, SeedableRng};
+
     use super::*;
 
     #[track_caller]
@@ -65,5 +69,25 @@ mod tests {
     fn bytes_that_are_no_text_become_replacement_characters() {
         check(&[b"a\xffb", b"\xe2"], &["a\u{fffd}b", ""], "\u{fffd}");
         check(&[b"\xe2\x82", b"x"], &["", "\u{fffd}x"], "");
+    }
+
+    #[test]
+    fn any_split_of_the_bytes_gives_the_same_text() {
+        // Beginnings of characters of every length, what may follow them, and what may not.
+        let bytes = b"ab\x80\x8f\x9f\xa0\xbf\xc0\xc3\xdf\xe0\xe2\xed\xef\xf0\xf4\xf5\xff";
+        let mut random = StdRng::seed_from_u64(7);
+        for _ in 0..5000 {
+            let length = random.random_range(0..24);
+            let whole: Vec<u8> = (0..length).filter_map(|_| bytes.choose(&mut random).copied()).collect();
+            let mut detokenizer = Detokenizer::default();
+            let (mut text, mut rest) = (String::new(), whole.as_slice());
+            while !rest.is_empty() {
+                let (part, after) = rest.split_at(random.random_range(1..=rest.len()));
+                text.push_str(&detokenizer.push_bytes(part));
+                rest = after;
+            }
+            text.push_str(&detokenizer.finish());
+            assert_eq!(text, String::from_utf8_lossy(&whole), "{whole:x?}");
+        }
     }
 }

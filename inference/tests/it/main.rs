@@ -13,4 +13,4 @@ mod metrics;
 mod oracle;
 mod sampling;
 mod support;
-mod tokens;
+mod tokenizers;
