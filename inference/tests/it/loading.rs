@@ -262,8 +262,17 @@ fn formats_that_are_not_computed_with_are_refused() {
 #[test]
 fn a_tokenizer_that_cannot_be_used_is_refused() {
     check(
+        small().set("tokenizer.ggml.model", Value::String("bert".into())),
+        "model.gguf: the tokenizer cannot be used: tokenizer.ggml.model is \"bert\" but only \"llama\" (SentencePiece BPE) and \"gpt2\" (byte-level BPE) are supported; use a model of the Mistral, Llama or Qwen family",
+    );
+    check(
         small().set("tokenizer.ggml.model", Value::String("gpt2".into())),
-        "model.gguf: the tokenizer cannot be used: tokenizer.ggml.model is \"gpt2\" but only \"llama\" (SentencePiece BPE) is supported; use a Mistral or Llama 2 style model",
+        "model.gguf lacks the key tokenizer.ggml.merges; convert the model anew with a current converter",
+    );
+    let merges = Value::Array(vec![Value::String("a b".to_owned())]);
+    check(
+        small().set("tokenizer.ggml.model", Value::String("gpt2".into())).set("tokenizer.ggml.merges", merges),
+        "model.gguf: the tokenizer cannot be used: the vocabulary has no token for the byte 0x00; convert the model anew",
     );
     check(
         small().set("tokenizer.ggml.eos_token_id", Value::U32(5000)),
