@@ -14,7 +14,10 @@ mod model;
 pub mod tokenizer;
 
 pub use chat::{Message, ToolCall, ToolDefinition};
-pub use chat_model::{ChatModel, ChatReply, ChatRequest, ReplyContent, ReplyError, ReplyFinish};
+pub use chat_model::{
+    ChatModel, ChatReply, ChatRequest, CompleteRequest, RawPrompt, ReplyContent, ReplyError, ReplyEvent, ReplyFinish,
+    ReplyStream, TokenLogprobs, TokenPiece,
+};
 
 pub use engine::{
     CacheSalt, EngineConfig, EngineHandle, EngineMetrics, EngineStats, Event, FinishReason, GenerateRequest,

@@ -123,7 +123,7 @@ impl Model {
         let tokenizer = Arc::new(Tokenizer::new(file.vocab()).map_err(bad_tokenizer)?);
         let renderer =
             Renderer::new(&tokenizer).map_err(|token| LoadError::NoControlToken { path: path.to_owned(), token })?;
-        let grammars = GrammarCompiler::new(&tokenizer, renderer.tool_calls)
+        let grammars = GrammarCompiler::new(tokenizer.clone(), renderer.tool_calls)
             .map_err(|reason| Problem::Damaged(reason).of(path))?;
         let backend = backend(&file, is_packed, &options)?;
         let info = ModelInfo {

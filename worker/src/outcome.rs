@@ -59,11 +59,13 @@ impl From<ReplyError> for Interruption {
                 StopReason::OutputLimit,
                 format!("{message} (guardrails.max_output_tokens of the agent sets the limit)"),
             ),
-            ReplyError::BadSchema(_) => Interruption::Bury(Failure::new(StopReason::ModelError, message)),
+            ReplyError::BadSchema(_) | ReplyError::BadRequest(_) => {
+                Interruption::Bury(Failure::new(StopReason::ModelError, message))
+            }
             ReplyError::Failed(_) => Interruption::retry(StopReason::ModelError, message),
             // The task's own deadline is watched by the worker; this one is `inference.request_timeout`.
             ReplyError::Deadline { .. } => Interruption::retry(StopReason::ModelError, message),
-            ReplyError::Overloaded { .. } | ReplyError::Stopped => Interruption::release(message),
+            ReplyError::Overloaded { .. } | ReplyError::Unavailable(_) | ReplyError::Stopped => Interruption::release(message),
         }
     }
 }
@@ -147,6 +149,7 @@ mod tests {
     #[test]
     fn what_this_process_did_not_do_costs_the_task_nothing() {
         check(ReplyError::Overloaded { waiting: 9 }.into(), "release");
+        check(ReplyError::Unavailable("429".into()).into(), "release");
         check(ToolError::Store { tool: "t".into(), detail: "d".into() }.into(), "release");
         let (path, reason) = (std::path::PathBuf::new, String::new);
         for fault in [

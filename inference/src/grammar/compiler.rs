@@ -1,108 +1,165 @@
-//! Compiles grammars against a model's vocabulary. Compiled ones are kept: all steps of an agent share a few.
+//! Compiles grammars against a model's vocabulary, in bounded time and memory. Compiled ones are kept: all steps of an
+//! agent share a few.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::fmt::Write;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use llguidance::api::TopLevelGrammar;
-use llguidance::{Matcher, ParserFactory};
-use serde_json::Value;
+use llguidance::{Matcher, ParserFactory, TokenParser};
 
-use super::vocabulary::environment;
-use super::{AnswerForm, Grammar, GrammarError, Material, ToolChoice, culprit, lark, verbatim};
-use crate::chat::ToolDefinition;
+use super::kept::Kept;
+use super::limits::{self, Excess};
+use super::vocabulary::Vocabulary;
+use super::{AnswerForm, Grammar, GrammarError, ReplyForm, culprit, lark};
+use crate::chat::dumps;
 use crate::tokenizer::{TokenId, Tokenizer};
 
-/// More than the agents of a pool have; past it the cache starts anew.
-const MAX_KEPT: usize = 128;
 /// What llguidance may spend on a grammar's terminals: enough for a material of a million characters.
 const LEXER_FUEL: u64 = 8_000_000;
-/// llguidance follows rules into each other by recursion, and an extract's form a chain. Only what is used is taken.
+/// States of a grammar's lexer, which are added as they are needed: a kilobyte or two each.
+const MAX_LEXER_STATES: usize = 100_000;
+/// llguidance follows rules and references into each other by recursion. Only what is used is taken.
 const STACK_BYTES: usize = 128 << 20;
+/// The longest reason that an error repeats.
+const MAX_REASON_CHARS: usize = 400;
 
 pub(crate) struct GrammarCompiler {
     factory: ParserFactory,
-    tool_calls: TokenId,
-    kept: Mutex<HashMap<String, Grammar>>,
+    vocabulary: Arc<Vocabulary>,
+    /// Without the token that begins calls, there are none.
+    tool_calls: Option<TokenId>,
+    kept: Mutex<Kept>,
 }
 
 impl GrammarCompiler {
     /// Builds the vocabulary's trie, once per model.
-    pub(crate) fn new(tokenizer: &Tokenizer, tool_calls: TokenId) -> Result<Self, String> {
-        let mut factory = ParserFactory::new_simple(&environment(tokenizer)).map_err(|error| error.to_string())?;
+    pub(crate) fn new(tokenizer: Arc<Tokenizer>, tool_calls: impl Into<Option<TokenId>>) -> Result<Self, String> {
+        let tool_calls = tool_calls.into();
+        let vocabulary = Arc::new(Vocabulary::new(tokenizer));
+        let mut factory = ParserFactory::new_simple(&vocabulary.environment).map_err(|error| error.to_string())?;
         factory.quiet();
-        factory.limits_mut().verbose_errors = false;
-        factory.limits_mut().initial_lexer_fuel = LEXER_FUEL;
-        Ok(GrammarCompiler { factory, tool_calls, kept: Mutex::default() })
+        let limits = factory.limits_mut();
+        limits.verbose_errors = false;
+        limits.initial_lexer_fuel = LEXER_FUEL;
+        limits.max_lexer_states = MAX_LEXER_STATES;
+        Ok(GrammarCompiler { factory, vocabulary, tool_calls, kept: Mutex::default() })
     }
 
     /// The grammar of a reply, at its start. One that copies from material serves a single turn and is not kept.
-    pub(crate) fn compile(
-        &self,
-        material: &Material,
-        tools: &[ToolDefinition],
-        choice: ToolChoice,
-        answer: impl Into<AnswerForm>,
-    ) -> Result<Grammar, GrammarError> {
-        let answer = answer.into();
-        let answer_schema = answer.schema();
-        if tools.is_empty() && choice == ToolChoice::Required {
+    pub(crate) fn compile_form(&self, form: &ReplyForm<'_>) -> Result<Grammar, GrammarError> {
+        let form = &ReplyForm { max_calls: if self.tool_calls.is_some() { form.max_calls } else { 0 }, ..*form };
+        if form.must_call() && !form.may_call() {
             return Err(GrammarError::NoTools);
         }
-        let text = lark::reply(self.tool_calls, tools, choice, &answer, material);
-        let schemas = tools.iter().map(|tool| &tool.parameters).chain(answer_schema);
-        let has_copies = schemas.into_iter().any(verbatim::is_within);
-        if !material.is_empty() && (has_copies || answer == AnswerForm::Extract) {
-            let terminals = if has_copies { verbatim::terminals(material) } else { String::new() };
-            return self.grammar(&(text + &terminals), tools, answer_schema);
+        if form.copies() {
+            return Ok(self.compiled(form)?.0);
         }
-        if let Some(grammar) = self.kept().get(&text) {
-            return Ok(grammar.clone());
+        let key = key(form);
+        if let Some(grammar) = self.kept().get(&key) {
+            return Ok(grammar);
         }
-        let grammar = self.grammar(&text, tools, answer_schema)?;
-        let mut kept = self.kept();
-        if kept.len() >= MAX_KEPT {
-            kept.clear();
-        }
-        kept.insert(text, grammar.clone());
+        let (grammar, parser) = self.compiled(form)?;
+        self.kept().insert(key, grammar.clone(), parser);
         Ok(grammar)
     }
 
-    fn grammar(
-        &self,
-        text: &str,
-        tools: &[ToolDefinition],
-        answer_schema: Option<&Value>,
-    ) -> Result<Grammar, GrammarError> {
-        match self.matcher(text) {
-            Ok(matcher) => Ok(Grammar::new(matcher)),
-            Err(reason) => Err(self.blame(tools, answer_schema, reason)),
-        }
-    }
-
-    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<String, Grammar>> {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn matcher(&self, text: &str) -> Result<Matcher, String> {
-        let compile = || Matcher::new(self.factory.create_parser(TopLevelGrammar::from_lark(text.to_owned())));
-        let matcher = std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, compile);
-            let thread = thread.map_err(|error| format!("no thread to compile on: {error}"))?;
-            thread.join().map_err(|_| "the compiler panicked".to_owned())
-        })?;
-        matcher.get_error().map_or(Ok(matcher), Err)
+    /// On a thread with a stack for every form within the limits.
+    fn compiled(&self, form: &ReplyForm<'_>) -> Result<(Grammar, TokenParser), GrammarError> {
+        let failed = |reason: &str| GrammarError::Together(reason.to_owned());
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, || {
+                check(form)?;
+                let text = lark::reply(self.tool_calls, form);
+                self.parser(text).map_err(|reason| self.blame(form, reason))
+            });
+            let thread = thread.map_err(|error| failed(&format!("no thread to compile on: {error}")))?;
+            thread.join().unwrap_or_else(|_| Err(failed("the compiler panicked")))
+        })
+    }
+
+    /// The grammar and the parser that it shares its lexer with.
+    fn parser(&self, text: String) -> Result<(Grammar, TokenParser), String> {
+        let parser = self.factory.create_parser(TopLevelGrammar::from_lark(text));
+        let parser = parser.map_err(|error| error.to_string())?;
+        let matcher = Matcher::new(Ok(parser.clone()));
+        // What is too much for a first token is refused here, not while decoding.
+        let mut grammar = Grammar::new(matcher, self.vocabulary.clone());
+        grammar.mask()?;
+        Ok((grammar, parser))
     }
 
     /// Names the schema, and the part of it, that failed.
-    fn blame(&self, tools: &[ToolDefinition], answer_schema: Option<&Value>, reason: String) -> GrammarError {
-        let answer = answer_schema.map(|schema| ("answer schema".to_owned(), schema));
-        let parameters = tools.iter().map(|tool| (format!("parameters of tool {:?}", tool.name), &tool.parameters));
-        let compile = |schema: &Value| self.matcher(&lark::schema(schema)).map(drop);
-        let found = answer.into_iter().chain(parameters).find_map(|(place, schema)| {
+    fn blame(&self, form: &ReplyForm<'_>, reason: String) -> GrammarError {
+        let compile = |text: String| self.parser(text).map(drop);
+        let found = form.schemas().find_map(|(place, schema)| {
             let (pointer, reason) = culprit::find(schema, &compile)?;
-            Some(GrammarError::Schema { place, pointer, reason })
+            Some(GrammarError::Schema { place, pointer: clip(&pointer), reason: in_short(&reason) })
         });
-        found.unwrap_or(GrammarError::Together(reason))
+        match (found, form.answer) {
+            (Some(error), _) => error,
+            (None, AnswerForm::Regex(_)) if !form.may_call() => GrammarError::Regex(in_short(&reason)),
+            (None, _) => GrammarError::Together(in_short(&reason)),
+        }
+    }
+}
+
+/// What the grammar depends on, if it copies nothing from material.
+fn key(form: &ReplyForm<'_>) -> String {
+    let mut key = format!("{:?} {:?} {}", form.lead, form.choice, form.max_calls);
+    for tool in form.tools {
+        let _ = write!(key, "\n{:?} {}", tool.name, dumps(&tool.parameters));
+    }
+    let _ = match form.answer {
+        AnswerForm::Text | AnswerForm::Extract => write!(key, "\ntext"),
+        AnswerForm::Json(schema) => write!(key, "\njson {}", dumps(schema)),
+        AnswerForm::Regex(pattern) => write!(key, "\nregex {pattern}"),
+    };
+    key
+}
+
+fn check(form: &ReplyForm<'_>) -> Result<(), GrammarError> {
+    for (place, schema) in form.schemas() {
+        let refused = |Excess { pointer, reason }| GrammarError::Schema { place, pointer: clip(&pointer), reason };
+        limits::check_schema(schema).map_err(refused)?;
+    }
+    let schemas = form.schemas().map(|(_, schema)| schema);
+    limits::check_together(schemas).map_err(|excess| GrammarError::Together(excess.reason))?;
+    if let AnswerForm::Regex(pattern) = form.answer {
+        limits::check_pattern(pattern).map_err(|excess| GrammarError::Regex(excess.reason))?;
+    }
+    Ok(())
+}
+
+/// The line of llguidance's reason that says what is wrong, without what surrounds it in the grammar's text.
+fn in_short(reason: &str) -> String {
+    let detail = reason.lines().find_map(|line| line.strip_prefix("error: "));
+    let line = detail.or_else(|| reason.lines().next()).unwrap_or_default();
+    clip(line.rsplit("failed to compile JSON schema: ").next().unwrap_or(line))
+}
+
+fn clip(text: &str) -> String {
+    match text.char_indices().nth(MAX_REASON_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+impl GrammarCompiler {
+    /// Of a reply with one call at most.
+    pub(crate) fn compile(
+        &self,
+        material: &super::Material,
+        tools: &[crate::chat::ToolDefinition],
+        choice: super::ToolChoice,
+        answer: impl Into<AnswerForm>,
+    ) -> Result<Grammar, GrammarError> {
+        let answer = &answer.into();
+        self.compile_form(&ReplyForm { tools, choice, max_calls: 1, answer, material, lead: super::Lead::Space })
     }
 }
 
@@ -110,9 +167,9 @@ impl GrammarCompiler {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    use super::*;
+    use super::super::{Material, ToolChoice};
     use crate::model::Model;
 
     #[test]

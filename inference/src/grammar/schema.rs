@@ -1,6 +1,8 @@
 //! What matches a JSON schema. llguidance's schemas have no string that is copied from a text, so the objects and
 //! lists around such a string are written here.
 
+use std::fmt::Write;
+
 use serde_json::{Map, Value, json};
 
 use super::lark::literal;
@@ -13,36 +15,51 @@ const OF_STRINGS: [&str; 2] = ["format", "type"];
 const OF_OBJECTS: [&str; 4] = ["additionalProperties", "properties", "required", "type"];
 const OF_LISTS: [&str; 4] = ["items", "maxItems", "minItems", "type"];
 
-/// An expression that matches values of the schema. An object with verbatim strings has its listed properties and no
-/// others.
-pub(super) fn expression(schema: &Value, material: &Material) -> String {
+/// The rule `name`, and those that it needs, named after it: what matches values of the schema. An object with verbatim
+/// strings has its listed properties and no others.
+pub(super) fn rules(name: &str, schema: &Value, material: &Material) -> String {
     let definitions: Map<String, Value> = ["$defs", "definitions"]
         .into_iter()
         .filter_map(|key| Some((key.to_owned(), schema.get(key)?.clone())))
         .collect();
-    Writer { definitions, material }.value(schema)
+    let mut writer = Writer { name, definitions, material, text: String::new(), num_rules: 0 };
+    let expression = writer.value(schema);
+    format!("{name}: {expression}\n{}", writer.text)
 }
 
 struct Writer<'a> {
+    name: &'a str,
     definitions: Map<String, Value>,
     material: &'a Material,
+    text: String,
+    num_rules: usize,
 }
 
 impl Writer<'_> {
-    fn value(&self, schema: &Value) -> String {
+    fn value(&mut self, schema: &Value) -> String {
         let only = |keywords: &[&str]| says_only(schema, keywords);
         if !is_within(schema) {
             self.json(schema)
         } else if is_verbatim(schema) && only(&OF_STRINGS) {
             self.string(is_nullable(schema))
         } else if only(&OF_OBJECTS) {
-            or_null(schema, self.object(schema))
+            let object = self.object(schema);
+            or_null(schema, object)
         } else if only(&OF_LISTS) {
-            or_null(schema, self.list(schema))
+            let list = self.list(schema);
+            or_null(schema, list)
         } else {
             // Refused, since it knows no such format.
             self.json(schema)
         }
+    }
+
+    /// What stands in several places is written once.
+    fn rule(&mut self, expression: &str) -> String {
+        let name = format!("{}_{}", self.name, self.num_rules);
+        self.num_rules += 1;
+        let _ = writeln!(self.text, "{name}: {expression}");
+        name
     }
 
     fn string(&self, nullable: bool) -> String {
@@ -56,7 +73,7 @@ impl Writer<'_> {
 
     /// Properties in their order. From the last to the first: what may follow when something stands before it, and
     /// when nothing does.
-    fn object(&self, schema: &Value) -> String {
+    fn object(&mut self, schema: &Value) -> String {
         let required = |name: &str| {
             schema
                 .get("required")
@@ -67,22 +84,21 @@ impl Writer<'_> {
         for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten().rev() {
             let key = dumps(&json!(name));
             let value = self.value(property);
-            let first = format!("{} {value}", literal(&format!("{key}: ")));
+            let value = self.rule(&value);
+            let first = format!("{} {value} {following}", literal(&format!("{key}: ")));
             let next = format!("{} {value}", literal(&format!(", {key}: ")));
-            if required(name) {
-                leading = format!("{first} {following}");
-                following = format!("{next} {following}");
-            } else {
-                leading = format!("({first} {following} | {leading})");
-                following = format!("({next})? {following}");
-            }
+            (following, leading) = match required(name) {
+                true => (self.rule(&format!("{next} {following}")), self.rule(&first)),
+                false => (self.rule(&format!("({next})? {following}")), self.rule(&format!("{first} | {leading}"))),
+            };
         }
         format!("\"{{\" {leading} \"}}\"")
     }
 
-    fn list(&self, schema: &Value) -> String {
+    fn list(&mut self, schema: &Value) -> String {
         let number = |key: &str| schema.get(key).and_then(Value::as_u64);
         let item = self.value(schema.get("items").unwrap_or(&Value::Bool(true)));
+        let item = self.rule(&item);
         let (least, most) = (number("minItems").unwrap_or(0), number("maxItems"));
         let more = match (least.saturating_sub(1), most.map(|most| most.saturating_sub(1))) {
             (_, Some(0)) => String::new(),
@@ -176,7 +192,8 @@ mod tests {
         let (model, material) = (model(), material(TEXT));
         let grammar = compile(&model, &schema, &material);
         let mut random = StdRng::seed_from_u64(7);
-        let answers: Vec<Value> = (0..30).map(|_| value_of(any_answer(&model, grammar.clone(), &mut random))).collect();
+        let answers: Vec<Value> =
+            (0..200).map(|_| value_of(any_answer(&model, grammar.clone(), &mut random))).collect();
         for answer in &answers {
             assert_eq!(invented(&schema, answer, &material), None, "{answer}");
             for name in ["name", "size", "kind", "list", "single"] {

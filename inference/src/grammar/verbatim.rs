@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::at;
+use super::culprit;
 use super::material::{LINE_END, MAX_VERBATIM_WORDS, Material};
 use crate::chat::dumps;
 
@@ -30,8 +31,7 @@ pub fn invented(schema: &Value, value: &Value, material: &Material) -> Option<In
         }
         Value::Object(fields) => fields.iter().find_map(|(name, field)| {
             let found = invented(schema.get("properties")?.get(name)?, field, material)?;
-            let name = name.replace('~', "~0").replace('/', "~1");
-            Some(Invented { pointer: format!("/{name}{}", found.pointer), ..found })
+            Some(Invented { pointer: format!("/{}{}", culprit::escape(name), found.pointer), ..found })
         }),
         Value::Array(items) => items.iter().enumerate().find_map(|(index, item)| {
             let found = invented(schema.get("items")?, item, material)?;

@@ -1,6 +1,7 @@
 //! For tests: answers that a grammar allows, and whether it allows an answer.
 #![allow(clippy::unwrap_used)]
 
+use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
@@ -29,19 +30,33 @@ pub(super) fn takes(model: &Model, mut grammar: Grammar, text: &str) -> bool {
     all && (grammar.is_finished() || grammar.allows(model.tokenizer.eos()).unwrap())
 }
 
-/// An answer that keeps to the grammar and is random otherwise.
-pub(super) fn any_answer(model: &Model, mut grammar: Grammar, random: &mut StdRng) -> String {
+/// An answer that keeps to the grammar and is random otherwise, with an inclination to come to an end.
+pub(super) fn any_answer(model: &Model, grammar: Grammar, random: &mut StdRng) -> String {
+    let text = model.tokenizer.decode(&any_tokens(model, grammar, random));
+    text.strip_prefix(' ').unwrap_or(&text).to_owned()
+}
+
+/// The tokens of such an answer, or of calls.
+pub(super) fn any_tokens(model: &Model, mut grammar: Grammar, random: &mut StdRng) -> Vec<TokenId> {
     let mut written = Vec::new();
     while !grammar.is_finished() {
-        let ids = (0..model.info.vocab_size as u32).map(TokenId);
-        let allowed: Vec<TokenId> = ids.filter(|id| grammar.allows(*id).unwrap()).collect();
-        let next = *allowed.choose(random).unwrap();
+        let mut logits = vec![0.0; model.info.vocab_size];
+        grammar.mask().unwrap().apply(&mut logits);
+        let ids = (0..).map(TokenId);
+        let allowed: Vec<TokenId> = ids.zip(&logits).filter(|(_, logit)| logit.is_finite()).map(|(id, _)| id).collect();
+        let closing: Vec<TokenId> = allowed.iter().copied().filter(|id| closes(model, *id)).collect();
+        let from = if !closing.is_empty() && random.random_bool(0.3) { &closing } else { &allowed };
+        let next = *from.choose(random).unwrap();
         if next == model.tokenizer.eos() {
             break;
         }
         grammar.accept(next).unwrap();
         written.push(next);
     }
-    let text = model.tokenizer.decode(&written);
-    text.strip_prefix(' ').unwrap_or(&text).to_owned()
+    written
+}
+
+fn closes(model: &Model, id: TokenId) -> bool {
+    let text = model.tokenizer.decode(&[id]);
+    id == model.tokenizer.eos() || text.contains(['"', '}', ']'])
 }

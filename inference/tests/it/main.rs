@@ -12,5 +12,6 @@ mod loading;
 mod metrics;
 mod oracle;
 mod sampling;
+mod streaming;
 mod support;
 mod tokenizers;

@@ -77,9 +77,11 @@ impl Run<'_> {
                     tools: self.agent.definitions().to_vec(),
                     callable: callable.clone(),
                     tool_choice,
+                    max_calls: 1,
                     answer: self.answer_form(),
                     material: material.clone(),
                     params: self.agent.sampling(tokens),
+                    stop: Vec::new(),
                     class: task.class,
                     cache_salt: CacheSalt::of(task.team.as_str()),
                     // The execution's own deadline drops this future, so that it can never be taken for the engine's.
@@ -251,7 +253,9 @@ fn spent(error: &ReplyError) -> Usage {
         ReplyError::Deadline { usage } | ReplyError::LengthLimit { usage } => *usage,
         ReplyError::TooLong { .. }
         | ReplyError::Overloaded { .. }
+        | ReplyError::Unavailable(_)
         | ReplyError::BadSchema(_)
+        | ReplyError::BadRequest(_)
         | ReplyError::Stopped
         | ReplyError::Failed(_) => Usage::default(),
     }
