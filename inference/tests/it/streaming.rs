@@ -114,7 +114,10 @@ async fn calls_come_in_pieces_with_names_first() {
     let model = chat_model();
     let mut numbers_seen = [false; 4];
     for seed in 0..12 {
-        let reply = chat(&model, calling(3, request(seed, 600))).await;
+        // Hot enough that it does not always end after the first.
+        let options = SamplingOptions { temperature: 5.0, seed, max_new_tokens: 600, ..SamplingOptions::default() };
+        let params = SamplingParams::try_from(options).unwrap();
+        let reply = chat(&model, calling(3, ChatRequest { params, ..request(seed, 600) })).await;
         assert_eq!(reply.end.map(|(finish, _)| finish), Some(ReplyFinish::ToolCalls));
         assert!((1..=3).contains(&reply.calls.len()) && reply.text.is_empty() && reply.num_pieces > 6, "{reply:?}");
         numbers_seen[reply.calls.len()] = true;
