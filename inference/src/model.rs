@@ -146,6 +146,11 @@ impl Model {
         &self.tokenizer
     }
 
+    /// The same model with another part that computes, of the same vocabulary: for tests and measurements.
+    pub fn with_backend(self, backend: Box<dyn Backend>) -> Model {
+        Model { backend, ..self }
+    }
+
     /// The part that computes, for an engine without the chat on top.
     pub fn into_backend(self) -> Box<dyn Backend> {
         self.backend
