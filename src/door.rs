@@ -7,6 +7,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::handler::Handler;
 use axum::routing::{MethodRouter, any_service, get};
+use axum::serve::ListenerExt;
 use core_api::Problem;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -32,6 +33,8 @@ impl Door {
             let inside = current.borrow().clone();
             Handler::call(inside, request, ())
         });
+        // A streamed token is a small packet, and does not wait for the next one.
+        let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
         let service = Service::start("REST", alarm, |stop| async move {
             if let Err(error) = axum::serve(listener, all).with_graceful_shutdown(stop.cancelled_owned()).await {
                 tracing::error!(%error, "the REST interface ended");
@@ -52,5 +55,5 @@ impl Door {
 fn starting() -> Router {
     let not_yet =
         async || Problem::unavailable("starting", "models are loading; ask again in a moment", ASK_AGAIN_SECONDS);
-    Router::new().route("/healthz", get("ok\n")).fallback(not_yet)
+    Router::new().route("/healthz", get("ok\n")).merge(inference_server::loading(ASK_AGAIN_SECONDS)).fallback(not_yet)
 }

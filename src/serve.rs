@@ -125,7 +125,9 @@ impl Server {
         });
         let manager = PoolManager::new(place, ProcessId::new(), pool_limits(&config));
         let pool = Service::start("pool", &alarm, |stop| manager.run(stop, grace));
-        let router = core_api::router_beside(state, inference_server::router(models, config.inference.request_timeout));
+        let options =
+            inference_server::Options { request_timeout: config.inference.request_timeout, ..Default::default() };
+        let router = core_api::router_beside(state, inference_server::router(models, options));
         doors.push(door.lead_to(router));
         info!(%address, "ready");
         Ok(Server { address, readiness, alarm, engines, store, queue, pool, grace, upkeep, doors })

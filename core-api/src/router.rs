@@ -48,12 +48,15 @@ pub fn openapi() -> Document {
 
 /// The whole interface.
 pub fn router(state: ApiState) -> Router {
-    router_beside(state, Router::new())
+    router_beside(state, OpenApiRouter::default())
 }
 
-/// The whole interface and `others`, which stand behind the same guard. They have routes only, no fallback.
-pub fn router_beside(state: ApiState, others: Router) -> Router {
-    let (routes, document) = described();
+/// The whole interface and `others`, which stand behind the same guard and in the same document. They have routes only,
+/// no fallback.
+pub fn router_beside(state: ApiState, others: OpenApiRouter) -> Router {
+    let (routes, mut document) = described();
+    let (others, their_document) = others.split_for_parts();
+    document.merge(their_document);
     let guarded = state.settings.loopback_only;
     let routes = routes
         .layer(Extension(Arc::new(document)))

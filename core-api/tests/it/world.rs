@@ -95,7 +95,7 @@ impl World {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel();
         let server =
-            axum::serve(listener, core_api::router_beside(state, beside())).with_graceful_shutdown(async move {
+            axum::serve(listener, core_api::router_beside(state, beside().into())).with_graceful_shutdown(async move {
                 let _ = stopped.await;
             });
         World {

@@ -1,92 +1,92 @@
 //! OpenAI-compatible HTTP routes over engines. Translates both ways and decides nothing: what is enforced, is enforced
 //! by the engine's grammars. Knows no tasks and no agents.
 //!
-//! Reading order: [`router`], `request.rs`, `completion.rs`, `refusal.rs`.
+//! Reading order: [`router`], `routes/`, `request/`, `response/` (its `stream.rs` first), `refusal.rs`.
 
-mod completion;
-mod message;
+mod body;
+mod description;
+mod fields;
+mod json;
 mod refusal;
 mod request;
-mod schema;
+mod response;
+mod routes;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::Router;
+use axum::routing::any;
 use inference::ChatModel;
-use serde::Serialize;
+use utoipa::openapi::OpenApi as Document;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use completion::Completion;
 use refusal::Refusal;
-use request::CompletionRequest;
+use routes::{chat, completions, detokenize, models, tokenize};
 
-/// The largest body: more text than any context holds.
-const MAX_BODY_BYTES: usize = 8 << 20;
+/// How the routes answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// A request whose body has not come by then is refused, and an answer that has not come is given up.
+    pub request_timeout: Duration,
+    /// A stream in which nothing happens for so long gets a comment, so that nobody takes it for dead.
+    pub keep_alive: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { request_timeout: Duration::from_secs(120), keep_alive: Duration::from_secs(15) }
+    }
+}
 
 type Served = Arc<Serving>;
 
 struct Serving {
     models: BTreeMap<String, ChatModel>,
-    request_timeout: Duration,
+    options: Options,
 }
 
-/// `GET /v1/models` and `POST /v1/chat/completions` for models by name; a completion is given up after
-/// `request_timeout`. Has no fallback, so that it can be merged into a larger router.
-pub fn router(models: BTreeMap<String, ChatModel>, request_timeout: Duration) -> Router {
-    Router::new()
-        .route("/v1/models", get(list))
-        .route("/v1/chat/completions", post(complete))
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(Arc::new(Serving { models, request_timeout }))
+impl Serving {
+    fn model(&self, name: &str) -> Result<&ChatModel, Refusal> {
+        self.models.get(name).ok_or_else(|| Refusal::unknown_model(name, self.models.keys()))
+    }
+
+    /// The only model where none is named.
+    fn model_or_only(&self, name: Option<&str>) -> Result<&ChatModel, Refusal> {
+        match (name, self.models.first_key_value()) {
+            (Some(name), _) => self.model(name),
+            (None, Some((_, only))) if self.models.len() == 1 => Ok(only),
+            (None, _) => Err(Refusal::invalid("model", "missing_parameter", "there are several models; name one")),
+        }
+    }
 }
 
-#[derive(Serialize)]
-struct ModelList {
-    object: &'static str,
-    data: Vec<ModelEntry>,
+/// Every route stands here, so every route is in the document.
+fn described() -> (Router<Served>, Document) {
+    let (routes, document) = OpenApiRouter::with_openapi(description::begin())
+        .routes(routes!(chat::create))
+        .routes(routes!(completions::create))
+        .routes(routes!(models::list))
+        .routes(routes!(models::get))
+        .routes(routes!(tokenize::tokenize))
+        .routes(routes!(detokenize::detokenize))
+        .split_for_parts();
+    (routes, description::complete(document))
 }
 
-#[derive(Serialize)]
-struct ModelEntry {
-    id: String,
-    object: &'static str,
-    created: u64,
-    owned_by: &'static str,
-    /// Prompt and answer together; the name is vLLM's.
-    max_model_len: usize,
+/// The routes for models by name, described. They have no fallback, so that they can be merged into a larger router.
+pub fn router(models: BTreeMap<String, ChatModel>, options: Options) -> OpenApiRouter {
+    let (routes, document) = described();
+    let routes: Router = routes
+        .method_not_allowed_fallback(async || Refusal::wrong_method())
+        .with_state(Arc::new(Serving { models, options }));
+    OpenApiRouter::with_openapi(document).merge(routes.into())
 }
 
-async fn list(State(served): State<Served>) -> Json<ModelList> {
-    let entry = |(id, model): (&String, &ChatModel)| ModelEntry {
-        id: id.clone(),
-        object: "model",
-        // Model files do not say when they were made.
-        created: 0,
-        owned_by: "talon",
-        max_model_len: model.info().context_len,
-    };
-    Json(ModelList { object: "list", data: served.models.iter().map(entry).collect() })
-}
-
-/// A caller who goes away drops this future, and with it the sequence.
-async fn complete(
-    State(served): State<Served>,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Completion>, Refusal> {
-    // A timeout beyond the clock's end is none.
-    let deadline = Instant::now().checked_add(served.request_timeout);
-    let request = CompletionRequest::read(&body?)?;
-    let name = request.model.clone();
-    let model = served.models.get(&name).ok_or_else(|| Refusal::unknown_model(&name, served.models.keys()))?;
-    let reply = model.reply(request.into_chat(deadline)?).await?;
-    Ok(Json(Completion::new(name, reply, seconds_since_1970())))
-}
-
-fn seconds_since_1970() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
+/// The same routes while models load: each says to come back in `retry_after` seconds.
+pub fn loading(retry_after: u32) -> Router {
+    let not_yet = move || async move { Refusal::loading(retry_after) };
+    described().1.paths.paths.keys().fold(Router::new(), |router, path| router.route(path, any(not_yet)))
 }

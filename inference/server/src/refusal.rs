@@ -1,15 +1,18 @@
 //! Every error, in OpenAI's form: `{"error": {"message", "type", "param", "code"}}`. Made in this one place.
 
+use std::time::Duration;
+
 use axum::Json;
-use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use inference::ReplyError;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::MAX_BODY_BYTES;
+use crate::body::MAX_BODY_BYTES;
 
-/// Why there is no completion.
+/// Why there is no answer, or no more of it.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     status: StatusCode,
@@ -17,18 +20,23 @@ pub(crate) struct Refusal {
     body: ErrorBody,
 }
 
-#[derive(Debug, Serialize)]
-struct ErrorBody {
+/// What went wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ErrorBody {
+    /// For people.
     message: String,
+    /// `invalid_request_error`, `rate_limit_error` or `server_error`.
     #[serde(rename = "type")]
     kind: &'static str,
     /// The part of the request that is at fault.
     param: Option<String>,
+    /// For programs; it does not change.
     code: &'static str,
 }
 
-#[derive(Serialize)]
-struct Envelope {
+/// Every error's body.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ErrorResponse {
     error: ErrorBody,
 }
 
@@ -42,14 +50,31 @@ impl Refusal {
         Refusal { status, retry_after: None, body: ErrorBody { message: message.into(), kind, param: None, code } }
     }
 
+    /// The request is at fault.
+    pub(crate) fn bad(code: &'static str, message: impl Into<String>) -> Self {
+        Refusal::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
     /// The request is at fault at `param`.
     pub(crate) fn invalid(param: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
-        Refusal::new(StatusCode::BAD_REQUEST, code, message).about(param)
+        Refusal::bad(code, message).about(param)
     }
 
     /// What follows from the body's bytes alone.
     pub(crate) fn unreadable(message: impl Into<String>) -> Self {
-        Refusal::new(StatusCode::BAD_REQUEST, "invalid_json", message)
+        Refusal::bad("invalid_json", message)
+    }
+
+    /// The body did not come in time.
+    pub(crate) fn slow_body(patience: Duration) -> Self {
+        let message = format!("the body did not come within {} s; send it faster", patience.as_secs_f64());
+        Refusal::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", message)
+    }
+
+    /// The body is longer than any that is of use.
+    pub(crate) fn large_body() -> Self {
+        let message = format!("the body has more than {MAX_BODY_BYTES} bytes; shorten it");
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
     }
 
     /// There is no model of that name.
@@ -57,6 +82,48 @@ impl Refusal {
         let known = known.map(String::as_str).collect::<Vec<_>>().join(", ");
         let message = format!("there is no model {name:?}; this server has {known}");
         Refusal::new(StatusCode::NOT_FOUND, "model_not_found", message).about("model")
+    }
+
+    /// The models are not loaded yet.
+    pub(crate) fn loading(retry_after: u32) -> Self {
+        let message = "models are loading; ask again in a moment";
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "starting", message).retry_after(retry_after)
+    }
+
+    /// The route exists for another method.
+    pub(crate) fn wrong_method() -> Self {
+        let message = "the route does not take this method; the header Allow says which it takes";
+        Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", message)
+    }
+
+    /// A defect of ours.
+    pub(crate) fn defect(error: &dyn std::error::Error) -> Self {
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", format!("a defect of the server: {error}"))
+    }
+
+    /// The model gives no answer, or no more of it; `prompt` is the parameter that a prompt comes in.
+    pub(crate) fn of_reply(error: ReplyError, prompt: &'static str) -> Self {
+        let message = error.to_string();
+        match error {
+            ReplyError::TooLong { .. } => Refusal::invalid(prompt, "context_length_exceeded", message),
+            ReplyError::BadRequest(_) => Refusal::invalid(prompt, "invalid_value", message),
+            ReplyError::BadSchema(_) => Refusal::bad("unsupported_schema", message),
+            ReplyError::LengthLimit { .. } => Refusal::invalid("max_tokens", "max_tokens_reached", message),
+            ReplyError::Overloaded { .. } => {
+                Refusal::new(StatusCode::TOO_MANY_REQUESTS, "overloaded", message).retry_after(1)
+            }
+            ReplyError::Stopped => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", message).retry_after(5),
+            ReplyError::Unavailable(_) => {
+                Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message).retry_after(5)
+            }
+            ReplyError::Deadline { .. } => Refusal::new(StatusCode::GATEWAY_TIMEOUT, "deadline_passed", message),
+            ReplyError::Failed(_) => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "model_failed", message),
+        }
+    }
+
+    /// At a place as serde_path_to_error names it: the whole is a dot.
+    pub(crate) fn about_place(self, place: &str) -> Self {
+        if place == "." { self } else { self.about(place) }
     }
 
     fn about(mut self, param: impl Into<String>) -> Self {
@@ -68,46 +135,16 @@ impl Refusal {
         self.retry_after = Some(seconds);
         self
     }
-}
 
-impl From<BytesRejection> for Refusal {
-    fn from(rejection: BytesRejection) -> Self {
-        match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => {
-                let message = format!("the body has more than {MAX_BODY_BYTES} bytes; shorten the conversation");
-                Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
-            }
-            _ => Refusal::unreadable(format!("the body broke off: {}; send it again", rejection.body_text())),
-        }
-    }
-}
-
-impl From<ReplyError> for Refusal {
-    fn from(error: ReplyError) -> Self {
-        let message = error.to_string();
-        match error {
-            ReplyError::TooLong { .. } => Refusal::invalid("messages", "context_length_exceeded", message),
-            ReplyError::BadSchema(_) => Refusal::new(StatusCode::BAD_REQUEST, "unsupported_schema", message),
-            ReplyError::LengthLimit { usage } => {
-                let message = format!(
-                    "the reply did not end within {} tokens; raise max_tokens or ask for less",
-                    usage.completion_tokens
-                );
-                Refusal::invalid("max_tokens", "max_tokens_reached", message)
-            }
-            ReplyError::Overloaded { .. } => {
-                Refusal::new(StatusCode::TOO_MANY_REQUESTS, "overloaded", message).retry_after(1)
-            }
-            ReplyError::Stopped => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", message).retry_after(5),
-            ReplyError::Deadline { .. } => Refusal::new(StatusCode::GATEWAY_TIMEOUT, "deadline_passed", message),
-            ReplyError::Failed(_) => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "model_failed", message),
-        }
+    /// As the last event of a stream that had begun; the official clients raise it.
+    pub(crate) fn into_event(self) -> Result<Event, axum::Error> {
+        Event::default().event("error").json_data(ErrorResponse { error: self.body })
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(Envelope { error: self.body })).into_response();
+        let mut response = (self.status, Json(ErrorResponse { error: self.body })).into_response();
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -1,39 +1,51 @@
-//! Limits of the model, the engine and the server, and callers who go away.
+//! Limits of the model, the engine and the server.
 
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use inference::EngineConfig;
+use inference_server::Options;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-use crate::world::{World, endless, refusal, request, with, world};
+use crate::world::{PATIENT, World, endless, refusal, request, with, world};
 
 #[tokio::test]
-async fn a_conversation_that_does_not_fit_is_refused_with_the_limit() {
+async fn a_conversation_that_does_not_fit_is_refused_with_both_numbers() {
+    let world = world().await;
     let messages = json!([{ "role": "user", "content": "word ".repeat(3000) }]);
-    let (status, error) = world().await.refuse(&with(&json!({ "messages": messages }))).await;
+    let tokens = world.answer("/tokenize", &json!({ "messages": messages })).await["count"].to_string();
+    let (status, error) = world.refuse(&with(&json!({ "messages": messages }))).await;
     assert_eq!((status, &error["code"]), (400, &json!("context_length_exceeded")), "{error}");
-    assert!(error["message"].as_str().unwrap().contains("2047"), "{error}");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("2047") && message.contains(&tokens), "{error}");
 }
 
 #[tokio::test]
 async fn a_body_beyond_all_contexts_is_refused() {
-    let messages = json!([{ "role": "user", "content": "x".repeat(8 << 20) }]);
+    let messages = json!([{ "role": "user", "content": "x".repeat(10 << 20) }]);
     let (status, error) = world().await.refuse(&with(&json!({ "messages": messages }))).await;
     assert_eq!((status, &error["code"]), (413, &json!("body_too_large")), "{error}");
 }
 
 #[tokio::test]
-async fn a_reply_that_does_not_end_in_time_says_so() {
-    let (status, error) = world().await.refuse(&with(&json!({ "max_tokens": 3 }))).await;
-    assert_eq!((status, &error["param"], &error["code"]), (400, &json!("max_tokens"), &json!("max_tokens_reached")));
-    assert!(error["message"].as_str().unwrap().contains("within 3 tokens"), "{error}");
+async fn a_body_that_does_not_come_is_given_up() {
+    let options = Options { request_timeout: Duration::from_millis(20), ..PATIENT };
+    let world = World::new(EngineConfig::default(), options).await;
+    let mut socket = TcpStream::connect(world.address).await.unwrap();
+    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{";
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("request_timeout"), "{answer}");
 }
 
 #[tokio::test]
 async fn a_reply_that_takes_too_long_is_given_up() {
-    let world = World::with_timeout(EngineConfig::default(), Duration::from_millis(20)).await;
+    let options = Options { request_timeout: Duration::from_millis(20), ..PATIENT };
+    let world = World::new(EngineConfig::default(), options).await;
     let (status, error) = world.refuse(&endless()).await;
     assert_eq!((status, &error["code"]), (504, &json!("deadline_passed")), "{error}");
     assert_eq!(world.ended("deadline"), 1.0);
@@ -41,13 +53,25 @@ async fn a_reply_that_takes_too_long_is_given_up() {
 
 #[tokio::test]
 async fn a_full_engine_says_when_to_come_back() {
-    let world = World::new(EngineConfig { max_num_seqs: 1, max_waiting: 1, ..EngineConfig::default() }).await;
+    let config = EngineConfig { max_num_seqs: 1, max_waiting: 1, ..EngineConfig::default() };
+    let world = World::new(config, PATIENT).await;
     let body = endless();
     let mut answers: FuturesUnordered<_> = (0..8).map(|_| world.ask(&body)).collect();
     let first = answers.next().await.unwrap();
     assert_eq!(first.headers()["retry-after"], "1");
     let (status, error) = refusal(first).await;
     assert_eq!((status, &error["type"], &error["code"]), (429, &json!("rate_limit_error"), &json!("overloaded")));
+}
+
+#[tokio::test]
+async fn a_request_that_is_taken_in_part_is_not_taken() {
+    let config = EngineConfig { max_num_seqs: 1, max_waiting: 2, ..EngineConfig::default() };
+    let world = World::new(config, PATIENT).await;
+    let mut asked = endless();
+    asked["n"] = json!(16);
+    assert_eq!(world.refuse(&asked).await.0, 429);
+    crate::world::until(|| world.is_at_rest()).await;
+    assert_eq!(world.ended("length"), 0.0);
 }
 
 #[tokio::test]
@@ -61,30 +85,14 @@ async fn an_engine_that_stops_says_so() {
 }
 
 #[tokio::test]
-async fn a_caller_who_goes_away_stops_its_sequence() {
-    let world = world().await;
-    let body = endless();
-    {
-        let mut asking = std::pin::pin!(world.ask(&body));
-        until(async || {
-            // Polled so that the request gets on its way.
-            tokio::select! {
-                answer = &mut asking => panic!("{answer:?}"),
-                () = tokio::time::sleep(Duration::from_millis(5)) => {}
-            }
-            world.model.handle().stats().running == 1
-        })
-        .await;
+async fn a_server_that_loads_says_so_on_every_route() {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, inference_server::loading(3)).await.unwrap() });
+    for path in ["/v1/chat/completions", "/v1/completions", "/v1/models", "/v1/models/x", "/tokenize", "/detokenize"] {
+        let answer = crate::world::client().post(format!("{url}{path}")).send().await.unwrap();
+        assert_eq!(answer.headers()["retry-after"], "3");
+        let (status, error) = refusal(answer).await;
+        assert_eq!((status, &error["code"]), (503, &json!("starting")), "{path}");
     }
-    until(async || {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        world.ended("aborted") == 1.0
-    })
-    .await;
-    assert_eq!(world.ended("length"), 0.0);
-}
-
-/// Looks again and again until it is so.
-async fn until(mut is_so: impl AsyncFnMut() -> bool) {
-    while !is_so().await {}
 }

@@ -2,7 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod completions;
-mod limits;
-mod refusals;
+mod scripted;
+mod sse;
 mod world;
+
+mod chat;
+mod choices;
+mod completions;
+mod gone;
+mod limits;
+mod logprobs;
+mod openapi;
+mod order;
+mod refusals;
+mod routing;
+mod streaming;
+mod tokenize;
+mod tools;
