@@ -100,20 +100,20 @@ fn cases() -> Result<Vec<Case>, Box<dyn Error>> {
         (
             "union",
             json!({"type": "object", "properties": {"shape": {"anyOf": [
-            {"type": "object", "properties": {"kind": {"const": "circle"}, "radius": {"type": "number", "minimum": 0}},
+            {"type": "object", "properties": {"kind": {"const": "circle"}, "radius": {"type": "number", "multipleOf": 0.5, "maximum": 99, "minimum": 0}},
                 "required": ["kind", "radius"], "additionalProperties": false},
-            {"type": "object", "properties": {"kind": {"const": "square"}, "side": {"type": "integer", "minimum": 1}},
+            {"type": "object", "properties": {"kind": {"const": "square"}, "side": {"type": "integer", "minimum": 1, "maximum": 99}},
                 "required": ["kind", "side"], "additionalProperties": false},
             {"type": "null"},
         ]}}, "required": ["shape"], "additionalProperties": false}),
         ),
         (
-            "tree",
+            "chain",
             json!({
                 "$defs": {"node": {"type": "object", "properties": {
                     "value": {"type": "integer", "minimum": 0, "maximum": 99},
-                    "children": {"type": "array", "items": {"$ref": "#/$defs/node"}, "maxItems": 2},
-                }, "required": ["value", "children"], "additionalProperties": false}},
+                    "next": {"anyOf": [{"type": "null"}, {"$ref": "#/$defs/node"}]},
+                }, "required": ["value", "next"], "additionalProperties": false}},
                 "type": "object", "properties": {"root": {"$ref": "#/$defs/node"}}, "required": ["root"],
                 "additionalProperties": false,
             }),
