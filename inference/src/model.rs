@@ -8,7 +8,7 @@ use gguf::{Format, ModelFile, Problem, Shape};
 use kernels::kv::{KvKind, KvShape};
 
 use crate::backend::{Backend, CandleBackend, CandleModel, PackError, PackedBackend};
-use crate::chat::Renderer;
+use crate::chat::{Renderer, UnusableFormat};
 use crate::grammar::GrammarCompiler;
 use crate::tokenizer::{Tokenizer, TokenizerError};
 
@@ -96,19 +96,19 @@ pub enum LoadError {
         /// Width of the model's heads.
         head_dim: usize,
     },
-    /// A vocabulary without the tokens of the prompt format.
-    #[error("{}: the vocabulary has no control token {token}; use a Mistral v3 instruct model", path.display())]
-    NoControlToken {
+    /// A model whose prompts cannot be made.
+    #[error("{}: no prompts can be made for it", path.display())]
+    PromptFormat {
         /// The file.
         path: PathBuf,
-        /// The token.
-        token: &'static str,
+        /// Why.
+        source: UnusableFormat,
     },
 }
 
 impl Model {
-    /// Reads and checks a model of llama architecture (Mistral, Llama 2) with Mistral v3 control tokens: a GGUF file, or
-    /// a folder in Hugging Face's layout.
+    /// Reads and checks a model of llama architecture (Mistral, Llama 2) with Mistral v3 control tokens or a chat template:
+    /// a GGUF file, or a folder in Hugging Face's layout.
     pub fn load(path: impl AsRef<Path>) -> Result<Model, LoadError> {
         Model::load_with(path, LoadOptions::default())
     }
@@ -121,9 +121,9 @@ impl Model {
         let path = file.path();
         let bad_tokenizer = |source| LoadError::Tokenizer { path: path.to_owned(), source };
         let tokenizer = Arc::new(Tokenizer::new(file.vocab()).map_err(bad_tokenizer)?);
-        let renderer =
-            Renderer::new(&tokenizer).map_err(|token| LoadError::NoControlToken { path: path.to_owned(), token })?;
-        let grammars = GrammarCompiler::new(tokenizer.clone(), renderer.tool_calls)
+        let renderer = Renderer::new(&tokenizer, file.vocab().chat_template.as_deref())
+            .map_err(|source| LoadError::PromptFormat { path: path.to_owned(), source })?;
+        let grammars = GrammarCompiler::new(tokenizer.clone(), renderer.tool_calls())
             .map_err(|reason| Problem::Damaged(reason).of(path))?;
         let backend = backend(&file, is_packed, &options)?;
         let info = ModelInfo {
@@ -144,6 +144,11 @@ impl Model {
     /// The model's tokenizer.
     pub fn tokenizer(&self) -> &Arc<Tokenizer> {
         &self.tokenizer
+    }
+
+    /// What makes its prompts.
+    pub fn renderer(&self) -> &Renderer {
+        &self.renderer
     }
 
     /// The same model with another part that computes, of the same vocabulary: for tests and measurements.

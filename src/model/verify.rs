@@ -103,7 +103,7 @@ fn contents(file: &ModelFile) -> Result<Vec<Check>, Failure> {
     match model {
         Ok(model) => {
             checks.push(Check::new("tokenizer", tokenizer(&model)));
-            checks.push(Check::new("control tokens", Ok("those of the Mistral v3 prompt format".to_owned())));
+            checks.push(Check::new("control tokens", Ok(model.renderer().format_name().to_owned())));
             if are_numbers {
                 checks.extend(backends(file, model, is_packed, is_rounded(&tensors)));
             }
@@ -111,7 +111,7 @@ fn contents(file: &ModelFile) -> Result<Vec<Check>, Failure> {
         Err(error) => {
             let check = match error {
                 LoadError::Tokenizer { .. } => "tokenizer",
-                LoadError::NoControlToken { .. } => "control tokens",
+                LoadError::PromptFormat { .. } => "control tokens",
                 _ => "loading",
             };
             checks.push(Check::new(check, Err(with_causes(&error))));

@@ -1,13 +1,15 @@
 //! Conversations, and how they become prompts: segments of text and control tokens, so that text from users, documents
 //! and tools can never become a control token.
 
+mod mistral_v3;
 mod python_json;
 mod render;
+mod template;
 
 use serde_json::{Map, Value};
 
 pub(crate) use python_json::dumps;
-pub(crate) use render::Renderer;
+pub use render::{RenderError, Renderer, UnusableFormat};
 
 /// One turn of a conversation.
 #[derive(Clone, Debug, PartialEq)]

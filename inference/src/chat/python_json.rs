@@ -4,14 +4,35 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+/// What stands between the parts of lists and objects.
+pub(crate) struct Layout {
+    /// Spaces before an item on a line of its own, for each level; all on one line if absent.
+    pub(crate) indent: Option<usize>,
+    pub(crate) between_items: String,
+    pub(crate) after_key: String,
+}
+
+impl Layout {
+    /// The separators that `json.dumps` has by itself.
+    pub(crate) fn new(indent: Option<usize>) -> Self {
+        let between_items = if indent.is_some() { "," } else { ", " };
+        Layout { indent, between_items: between_items.to_owned(), after_key: ": ".to_owned() }
+    }
+}
+
 /// `", "` and `": "` between, keys in their order, characters as they are.
 pub(crate) fn dumps(value: &Value) -> String {
+    dumps_as(value, &Layout::new(None))
+}
+
+/// As `dumps`, in another layout.
+pub(crate) fn dumps_as(value: &Value, layout: &Layout) -> String {
     let mut text = String::new();
-    write_value(value, &mut text);
+    write_value(value, layout, 0, &mut text);
     text
 }
 
-fn write_value(value: &Value, text: &mut String) {
+fn write_value(value: &Value, layout: &Layout, level: usize, text: &mut String) {
     match value {
         Value::Null => text.push_str("null"),
         Value::Bool(true) => text.push_str("true"),
@@ -19,28 +40,45 @@ fn write_value(value: &Value, text: &mut String) {
         Value::Number(number) => write_number(number, text),
         Value::String(string) => write_string(string, text),
         Value::Array(items) => {
-            text.push('[');
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    text.push_str(", ");
-                }
-                write_value(item, text);
-            }
-            text.push(']');
+            let write = |item: &Value, text: &mut String| write_value(item, layout, level + 1, text);
+            write_items(['[', ']'], items, layout, level, text, write);
         }
-        Value::Object(entries) => {
-            text.push('{');
-            for (index, (key, item)) in entries.iter().enumerate() {
-                if index > 0 {
-                    text.push_str(", ");
-                }
-                write_string(key, text);
-                text.push_str(": ");
-                write_value(item, text);
-            }
-            text.push('}');
-        }
+        Value::Object(entries) => write_items(['{', '}'], entries, layout, level, text, |(key, item), text| {
+            write_string(key, text);
+            text.push_str(&layout.after_key);
+            write_value(item, layout, level + 1, text);
+        }),
     }
+}
+
+fn write_items<T>(
+    [open, close]: [char; 2],
+    items: impl IntoIterator<Item = T>,
+    layout: &Layout,
+    level: usize,
+    text: &mut String,
+    write: impl Fn(T, &mut String),
+) {
+    let begin_line = |level: usize, text: &mut String| {
+        if let Some(indent) = layout.indent {
+            text.push('\n');
+            text.extend(std::iter::repeat_n(' ', indent * level));
+        }
+    };
+    text.push(open);
+    let mut is_empty = true;
+    for item in items {
+        if !is_empty {
+            text.push_str(&layout.between_items);
+        }
+        is_empty = false;
+        begin_line(level + 1, text);
+        write(item, text);
+    }
+    if !is_empty {
+        begin_line(level, text);
+    }
+    text.push(close);
 }
 
 fn write_string(string: &str, text: &mut String) {
@@ -100,6 +138,13 @@ mod tests {
     #[test]
     fn spacing_and_order_are_pythons() {
         check(r#"{"b":1,"a":[true,null,"x"],"c":{}}"#, r#"{"b": 1, "a": [true, null, "x"], "c": {}}"#);
+    }
+
+    #[test]
+    fn indented_lines_are_pythons() {
+        let value: Value = serde_json::from_str(r#"{"b":[1,{"c":[]}],"d":{}}"#).expect("test data is JSON");
+        let expected = "{\n  \"b\": [\n    1,\n    {\n      \"c\": []\n    }\n  ],\n  \"d\": {}\n}";
+        assert_eq!(dumps_as(&value, &Layout::new(Some(2))), expected);
     }
 
     #[test]

@@ -1,108 +1,97 @@
-//! The Mistral v3 prompt format, as mistral-common renders it: the system text and the tools go with the last user
-//! message, calls and results carry ids. Each text is a segment of its own.
+//! From a conversation to a prompt: in the Mistral v3 format where the vocabulary has its control tokens, by the model's
+//! own chat template elsewhere.
 
-use serde_json::{Map, Value, json};
-
-use super::{Message, ToolCall, ToolDefinition, dumps};
+use super::mistral_v3::MistralV3;
+use super::template::Template;
+use super::{Message, ToolDefinition};
 use crate::tokenizer::{Segment, TokenId, Tokenizer};
 
-/// The control tokens of the format, looked up once.
-pub(crate) struct Renderer {
-    bos: TokenId,
-    eos: TokenId,
-    begin_inst: TokenId,
-    end_inst: TokenId,
-    begin_tools: TokenId,
-    end_tools: TokenId,
-    begin_results: TokenId,
-    end_results: TokenId,
-    pub(crate) tool_calls: TokenId,
+/// Makes prompts for one model.
+pub struct Renderer {
+    format: Format,
+    tool_calls: Option<TokenId>,
+}
+
+enum Format {
+    MistralV3(MistralV3),
+    Template(Box<Template>),
+}
+
+/// Why a model's prompts cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnusableFormat {
+    /// Neither the tokens of the Mistral v3 format nor a template.
+    #[error("the vocabulary has no control token {0} and the model no chat template; use an instruct model")]
+    NoControlToken(&'static str),
+    /// A template that cannot be read.
+    #[error("the model's chat template cannot be used: {0}; use a model with a template that Jinja reads")]
+    Template(String),
+}
+
+/// Why a conversation has no prompt.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// What the template's author says of the conversation.
+    #[error("the model's chat template refuses the conversation: {0}")]
+    Refused(String),
+    /// The template has no place for tools, or for calls and their results.
+    #[error("the model's chat template has no place for tools; use a model with tools, or none of them")]
+    NoTools,
+    /// The template does something with a text of the conversation after which it cannot be told from the template's.
+    #[error(
+        "the model's chat template changes a text of the conversation beyond recognition; leave out markup like <think>"
+    )]
+    Altered,
+    /// More work or text than any conversation needs.
+    #[error("the model's chat template takes too many steps or writes too much; shorten the conversation")]
+    TooLarge,
+    /// The template does what cannot be done.
+    #[error("the model's chat template fails: {0}")]
+    Failed(String),
 }
 
 impl Renderer {
-    /// Fails with the name of a control token that the vocabulary lacks.
-    pub(crate) fn new(tokenizer: &Tokenizer) -> Result<Self, &'static str> {
-        let control = |name| tokenizer.control(name).ok_or(name);
-        Ok(Renderer {
-            bos: tokenizer.bos(),
-            eos: tokenizer.eos(),
-            begin_inst: control("[INST]")?,
-            end_inst: control("[/INST]")?,
-            begin_tools: control("[AVAILABLE_TOOLS]")?,
-            end_tools: control("[/AVAILABLE_TOOLS]")?,
-            begin_results: control("[TOOL_RESULTS]")?,
-            end_results: control("[/TOOL_RESULTS]")?,
-            tool_calls: control("[TOOL_CALLS]")?,
-        })
+    /// `chat_template` is the model's own, in Jinja. Mistral's formats from v7 on are rendered by it, too.
+    pub fn new(tokenizer: &Tokenizer, chat_template: Option<&str>) -> Result<Self, UnusableFormat> {
+        let by_template = |source: &str| {
+            let template = Template::new(tokenizer, source).map_err(UnusableFormat::Template)?;
+            Ok(Format::Template(Box::new(template)))
+        };
+        let format = match (MistralV3::new(tokenizer), chat_template) {
+            (Ok(_), Some(template)) if template.contains("[SYSTEM_PROMPT]") => by_template(template)?,
+            (Ok(format), _) => Format::MistralV3(format),
+            (Err(_), Some(template)) => by_template(template)?,
+            (Err(token), None) => return Err(UnusableFormat::NoControlToken(token)),
+        };
+        Ok(Renderer { format, tool_calls: tokenizer.control("[TOOL_CALLS]") })
     }
 
-    /// The prompt of a conversation.
-    pub(crate) fn render(&self, messages: &[Message], tools: &[ToolDefinition]) -> Vec<Segment> {
-        let mut segments = vec![Segment::Control(self.bos)];
-        let last_user = messages.iter().rposition(|message| matches!(message, Message::User(_)));
-        let mut next = 0;
-        // User messages in a row are one.
-        let both_users = |a: &Message, b: &Message| matches!((a, b), (Message::User(_), Message::User(_)));
-        for turn in messages.chunk_by(both_users) {
-            next += turn.len();
-            match &turn[0] {
-                Message::System(_) => {}
-                Message::User(_) if last_user == Some(next - 1) => {
-                    if !tools.is_empty() {
-                        self.wrap(self.begin_tools, dumps(&available(tools)), self.end_tools, &mut segments);
-                    }
-                    let system = messages.iter().filter(|message| matches!(message, Message::System(_)));
-                    self.wrap(self.begin_inst, paragraphs(system.chain(turn)), self.end_inst, &mut segments);
-                }
-                Message::User(_) => self.wrap(self.begin_inst, paragraphs(turn), self.end_inst, &mut segments),
-                Message::Assistant(text) => {
-                    let text = text.trim_end_matches(' ').to_owned();
-                    segments.extend([Segment::Text(text), Segment::Control(self.eos)]);
-                }
-                Message::ToolCalls(calls) => {
-                    self.wrap(self.tool_calls, dumps(&written(calls)), self.eos, &mut segments);
-                }
-                Message::ToolResult { call_id, content } => {
-                    let result = dumps(&json!({ "content": content, "call_id": call_id }));
-                    self.wrap(self.begin_results, result, self.end_results, &mut segments);
-                }
-            }
+    /// The prompt of a conversation. Tools that the model is told of need a place in the format.
+    pub fn render(&self, messages: &[Message], tools: &[ToolDefinition]) -> Result<Vec<Segment>, RenderError> {
+        match &self.format {
+            Format::MistralV3(format) => Ok(format.render(messages, tools)),
+            Format::Template(template) => template.render(messages, tools),
         }
-        segments
     }
 
-    fn wrap(&self, begin: TokenId, text: String, end: TokenId, segments: &mut Vec<Segment>) {
-        segments.extend([Segment::Control(begin), Segment::Text(text), Segment::Control(end)]);
+    /// Whether prompts have a place for tools.
+    pub fn supports_tools(&self) -> bool {
+        match &self.format {
+            Format::MistralV3(_) => true,
+            Format::Template(template) => template.supports_tools(),
+        }
     }
-}
 
-/// System and user texts with an empty line between.
-fn paragraphs<'a>(messages: impl IntoIterator<Item = &'a Message>) -> String {
-    let text = |message: &'a Message| match message {
-        Message::System(text) | Message::User(text) => Some(text.as_str()),
-        Message::Assistant(_) | Message::ToolCalls(_) | Message::ToolResult { .. } => None,
-    };
-    messages.into_iter().filter_map(text).collect::<Vec<_>>().join("\n\n")
-}
+    /// The token that begins a reply with calls; without one, a model can only answer.
+    pub fn tool_calls(&self) -> Option<TokenId> {
+        self.tool_calls
+    }
 
-fn available(tools: &[ToolDefinition]) -> Value {
-    let function = |tool: &ToolDefinition| {
-        let (name, description, parameters) = (&tool.name, &tool.description, &tool.parameters);
-        json!({
-            "type": "function",
-            "function": { "name": name, "description": description, "parameters": parameters },
-        })
-    };
-    tools.iter().map(function).collect()
-}
-
-fn written(calls: &[ToolCall]) -> Value {
-    let call = |call: &ToolCall| {
-        let mut entries = Map::new();
-        entries.insert("name".to_owned(), call.name.clone().into());
-        entries.insert("arguments".to_owned(), call.arguments.clone().into());
-        entries.insert("id".to_owned(), call.id.clone().into());
-        Value::Object(entries)
-    };
-    calls.iter().map(call).collect()
+    /// What the format is called.
+    pub fn format_name(&self) -> &'static str {
+        match &self.format {
+            Format::MistralV3(_) => "the Mistral v3 prompt format",
+            Format::Template(_) => "the model's own chat template",
+        }
+    }
 }

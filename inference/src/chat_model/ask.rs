@@ -8,7 +8,7 @@ use super::answer::Answer;
 use super::assembly::Assembly;
 use super::whole::Whole;
 use super::{ChatModel, ChatReply, ChatRequest, CompleteRequest, Parts, RawPrompt, ReplyError, ReplyStream};
-use crate::chat::{Message, ToolDefinition};
+use crate::chat::{Message, RenderError, ToolDefinition};
 use crate::engine::{self, EngineConfig, EngineHandle, EngineMetrics, GenerateRequest, InvalidConfig, Refused};
 use crate::grammar::{AnswerForm, GrammarError, Lead, Material, ReplyForm, ToolChoice};
 use crate::model::{Model, ModelInfo};
@@ -44,13 +44,13 @@ impl ChatModel {
     }
 
     /// The conversation as the model would read it.
-    pub fn prompt(&self, messages: &[Message], tools: &[ToolDefinition]) -> Vec<TokenId> {
+    pub fn prompt(&self, messages: &[Message], tools: &[ToolDefinition]) -> Result<Vec<TokenId>, ReplyError> {
         self.parts.prompt(messages, tools)
     }
 
-    /// Length of that prompt.
+    /// Length of that prompt; 0 where there is none, which asking for a reply gives the reason of.
     pub fn count_tokens(&self, messages: &[Message], tools: &[ToolDefinition]) -> usize {
-        self.parts.prompt(messages, tools).len()
+        self.parts.prompt(messages, tools).map_or(0, |prompt| prompt.len())
     }
 
     /// Accepts a turn or refuses it; then the reply comes piece by piece. Needs a tokio runtime.
@@ -95,8 +95,8 @@ impl ChatModel {
 }
 
 impl Parts {
-    fn prompt(&self, messages: &[Message], tools: &[ToolDefinition]) -> Vec<TokenId> {
-        self.tokenizer.encode(&self.renderer.render(messages, tools))
+    fn prompt(&self, messages: &[Message], tools: &[ToolDefinition]) -> Result<Vec<TokenId>, ReplyError> {
+        Ok(self.tokenizer.encode(&self.renderer.render(messages, tools)?))
     }
 
     fn prepare_chat(&self, request: ChatRequest) -> Result<(GenerateRequest, Assembly), ReplyError> {
@@ -109,7 +109,7 @@ impl Parts {
             lead: self.lead,
         })?;
         let asked = GenerateRequest {
-            prompt: self.prompt(&request.messages, &request.tools),
+            prompt: self.prompt(&request.messages, &request.tools)?,
             params: request.params.stop_at(self.tokenizer.eos()),
             grammar: Some(grammar),
             class: request.class,
@@ -117,7 +117,7 @@ impl Parts {
             cache_salt: request.cache_salt,
         };
         let answer = Answer::new(request.stop, self.lead);
-        Ok((asked, Assembly::new(self.tokenizer.clone(), Some(self.renderer.tool_calls), answer)))
+        Ok((asked, Assembly::new(self.tokenizer.clone(), self.renderer.tool_calls(), answer)))
     }
 
     fn prepare_completion(&self, request: CompleteRequest) -> Result<(GenerateRequest, Assembly), ReplyError> {
@@ -161,6 +161,12 @@ impl From<Refused> for ReplyError {
             Refused::Stopped => ReplyError::Stopped,
             Refused::Empty | Refused::UnknownToken { .. } => ReplyError::BadRequest(refused.to_string()),
         }
+    }
+}
+
+impl From<RenderError> for ReplyError {
+    fn from(error: RenderError) -> Self {
+        ReplyError::BadRequest(error.to_string())
     }
 }
 

@@ -36,7 +36,6 @@ pub(crate) struct Vocab {
     pub(crate) pieces: Vec<Piece>,
     pub(crate) bos: TokenId,
     pub(crate) eos: TokenId,
-    pub(crate) add_space_prefix: bool,
     controls: HashMap<String, TokenId>,
     /// Tokens that were put into the vocabulary by hand and spell text, such as `<tool_call>`.
     user_defined: HashMap<String, TokenId>,
@@ -65,7 +64,6 @@ impl Vocab {
             pieces: kinds.clone().map(|(token, kind)| Piece::new(token, *kind, bytes)).collect(),
             bos: TokenId(raw.bos),
             eos: TokenId(raw.eos),
-            add_space_prefix: raw.add_space_prefix,
             controls: named(CONTROL),
             user_defined: named(USER_DEFINED),
         })

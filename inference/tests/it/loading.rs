@@ -7,7 +7,8 @@ use candle_core::quantized::gguf_file::Value;
 use gguf::Problem;
 use gguf::synth::{Mix, Preset, RandomModel};
 use inference::backend::{Backend, BlockId, Logits, ModelInput};
-use inference::{BackendChoice, LoadError, LoadOptions, Model};
+use inference::tokenizer::Segment;
+use inference::{BackendChoice, LoadError, LoadOptions, Message, Model, TokenId};
 use tempfile::TempDir;
 
 use crate::support::{Numbers, SmallModel, pocket_path};
@@ -286,6 +287,23 @@ fn a_tokenizer_that_cannot_be_used_is_refused() {
     let types = Value::Array(vec![Value::I32(1); SmallModel::VOCAB_SIZE]);
     check(
         small().set("tokenizer.ggml.token_type", types),
-        "model.gguf: the vocabulary has no control token [INST]; use a Mistral v3 instruct model",
+        "model.gguf: no prompts can be made for it: the vocabulary has no control token [INST] and the model no chat template; use an instruct model",
     );
+}
+
+#[test]
+fn a_model_without_mistrals_control_tokens_is_rendered_by_its_chat_template() {
+    let folder = Folder::new();
+    let types = Value::Array((0..SmallModel::VOCAB_SIZE).map(|id| Value::I32(if id == 2 { 3 } else { 1 })).collect());
+    let with = |template: &str| {
+        let template = Value::String(template.to_owned());
+        folder.model(&small().set("tokenizer.ggml.token_type", types.clone()).set("tokenizer.chat_template", template))
+    };
+    let model = Model::load(with("{% for m in messages %}{{ m.content ~ eos_token }}{% endfor %}")).unwrap();
+    let segments = model.renderer().render(&[Message::User("Hi</s>".to_owned())], &[]).unwrap();
+    assert_eq!(segments, [Segment::Text("Hi</s>".to_owned()), Segment::Control(TokenId(2))]);
+    assert_eq!((model.renderer().supports_tools(), model.renderer().tool_calls()), (false, None));
+    let message = folder.error(with("{% for %}"));
+    let begin = "model.gguf: no prompts can be made for it: the model's chat template cannot be used: syntax error";
+    assert!(message.starts_with(begin), "{message}");
 }
