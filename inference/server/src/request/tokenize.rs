@@ -56,13 +56,15 @@ impl TokenizeRequest {
 }
 
 impl Tokenized {
-    pub(crate) fn tokens(&self, model: &ChatModel) -> Vec<TokenId> {
+    pub(crate) fn tokens(&self, model: &ChatModel) -> Result<Vec<TokenId>, Refusal> {
         match self {
-            Tokenized::Chat { messages, tools } => model.prompt(messages, tools),
+            Tokenized::Chat { messages, tools } => {
+                model.prompt(messages, tools).map_err(|error| Refusal::of_reply(error, "messages"))
+            }
             Tokenized::Text { text, begins_prompt } => {
                 let tokenizer = model.tokenizer();
                 let begin = begins_prompt.then(|| tokenizer.bos());
-                begin.into_iter().chain(tokenizer.encode_text(text)).collect()
+                Ok(begin.into_iter().chain(tokenizer.encode_text(text)).collect())
             }
         }
     }

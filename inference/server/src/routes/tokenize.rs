@@ -23,7 +23,8 @@ pub(crate) async fn tokenize(State(served): State<Served>, body: Body) -> Result
     let model = served.model_or_only(request.model.as_deref())?.clone();
     let asked = request.check()?;
     // A long text takes longer than an executor's thread should be held.
-    let answer =
-        tokio::task::spawn_blocking(move || TokenizeResponse::new(&asked.tokens(&model), model.info().context_len));
-    answer.await.map(Json).map_err(|error| Refusal::defect(&error))
+    let answer = tokio::task::spawn_blocking(move || {
+        asked.tokens(&model).map(|tokens| TokenizeResponse::new(&tokens, model.info().context_len))
+    });
+    answer.await.map_err(|error| Refusal::defect(&error))?.map(Json)
 }
