@@ -42,9 +42,9 @@ impl Answer {
     /// Takes in what a token adds, which may be nothing, and gives what has become certain.
     pub(super) fn push(&mut self, text: &str, token: Option<TokenLogprobs>) -> (Option<ReplyEvent>, Flow) {
         let start = self.num_given + self.held.len();
-        let added = match text.strip_prefix(' ') {
-            Some(rest) if self.drops_space => rest,
-            _ => text,
+        let (added, token) = match text.strip_prefix(' ') {
+            Some(rest) if self.drops_space => (rest, token.map(without_space)),
+            _ => (text, token),
         };
         self.drops_space &= text.is_empty();
         self.held.push_str(added);
@@ -90,6 +90,16 @@ impl Answer {
         let tokens: Vec<TokenLogprobs> = self.tokens.drain(..num_tokens).map(|pending| pending.token).collect();
         (!text.is_empty() || !tokens.is_empty()).then_some(ReplyEvent::Text { text, tokens })
     }
+}
+
+/// The token as it stands in the answer: its bytes, too, add up to the text.
+fn without_space(mut token: TokenLogprobs) -> TokenLogprobs {
+    let piece = &mut token.token;
+    if piece.bytes.first() == Some(&b' ') {
+        piece.bytes.remove(0);
+        piece.text.remove(0);
+    }
+    token
 }
 
 #[cfg(test)]
