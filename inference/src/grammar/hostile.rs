@@ -20,10 +20,8 @@ fn run(model: &Model, answer: AnswerForm) -> Option<String> {
     };
     for _ in 0..MAX_TOKENS {
         let mut logits = vec![0.0; model.info.vocab_size];
-        let Ok(mask) = grammar.mask() else { return None };
-        mask.apply(&mut logits);
-        let next = (0..).zip(&logits).filter(|(_, logit)| logit.is_finite()).last();
-        let Some((id, _)) = next else { return None };
+        grammar.mask().ok()?.apply(&mut logits);
+        let (id, _) = (0..).zip(&logits).filter(|(_, logit)| logit.is_finite()).last()?;
         if grammar.accept(crate::tokenizer::TokenId(id)).is_err() || grammar.is_finished() {
             return None;
         }
