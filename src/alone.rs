@@ -10,7 +10,7 @@ use crate::client::Client;
 use crate::failure::Failure;
 use crate::serve::Server;
 use crate::trial::{self, Case, Trial};
-use crate::{logging, signals};
+use crate::{logging, models, signals};
 
 /// Nobody asks for its tasks later, so nothing is waited for.
 const GRACE: Duration = Duration::ZERO;
@@ -32,6 +32,7 @@ impl Alone {
             .prefix("talon-")
             .tempdir()
             .map_err(|error| Failure::unavailable(format!("no temporary folder can be made: {error}")))?;
+        models::fetch(&mut config).await?;
         config.data_dir = data_dir.path().to_owned();
         config.server.listen = ([127, 0, 0, 1], 0).into();
         config.log.level = LogLevel::Warn;

@@ -41,7 +41,7 @@ pub(crate) enum Command {
     /// Look at agents and check their files.
     #[command(subcommand)]
     Agent(AgentCommand),
-    /// Look at model files, check them, measure them, or make some.
+    /// Fetch models, look at their files, check them, measure them, or make some.
     #[command(subcommand)]
     Model(ModelCommand),
     /// Run cases with known answers through the whole product and score the agents.
@@ -201,6 +201,8 @@ pub(crate) struct ValidateArgs {
 
 #[derive(Subcommand)]
 pub(crate) enum ModelCommand {
+    /// Fetch a model from the Hugging Face hub, and pin what came.
+    Pull(PullArgs),
     /// Show what a model file holds: dimensions, formats, tokenizer, memory.
     Inspect(InspectArgs),
     /// Check a model file from its header to the tokens that it writes.
@@ -209,6 +211,20 @@ pub(crate) enum ModelCommand {
     Bench(BenchArgs),
     /// Write a model of random weights, of any shape and format, to measure with.
     Synth(SynthArgs),
+}
+
+#[derive(Args)]
+#[command(after_help = help::PULL)]
+pub(crate) struct PullArgs {
+    /// A model of the configuration, or ORGANISATION/NAME[:FILE] of the hub; without it, every hub model configured.
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+    /// Take what the hub has now, and pin that.
+    #[arg(long)]
+    pub(crate) update: bool,
+    /// The configuration; without it `TALON_CONFIG`, then config/talon.yml, then defaults.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[derive(Args)]

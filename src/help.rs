@@ -48,6 +48,18 @@ Examples:
   talon agent validate --config talon.yml
   talon agent validate --json | jq .     file, line, column, message, hint";
 
+pub(crate) const PULL: &str = "\
+Examples:
+  talon model pull                       every model of talon.yml that is on the hub
+  talon model pull mistral               one of them, by its name there
+  talon model pull org/name:model-Q4_K_M.gguf
+  talon model pull mistral --update      what the hub has now, in place of what was pinned
+  HF_TOKEN=hf_… talon model pull org/private
+  HF_ENDPOINT=https://mirror.example talon model pull mistral
+
+A pull that breaks goes on where it was, also in the next run. What came is pinned by its SHA-256 in models.lock below
+the data folder; another file under the same name is an error from then on, in a pull as at the start of a server.";
+
 pub(crate) const INSPECT: &str = "\
 Examples:
   talon model inspect mistral-7b.gguf

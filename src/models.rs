@@ -1,20 +1,23 @@
-//! Loads every model that `talon.yml` names, each with an engine of its own, and watches that the engines live and move.
+//! Every model that `talon.yml` names: those of this process loaded, each with an engine of its own, whose life and
+//! progress are watched; those behind HTTP ready to be asked.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{InferenceConfig, KvCacheDtype, ModelSource, ModelSpec, TalonConfig};
+use config::{InferenceConfig, KvCacheDtype, ModelSource, ModelSpec, RemoteModel, TalonConfig};
 use core_api::Health;
 use inference::{ChatModel, EngineConfig, EngineHandle, EngineMetrics, KvKind, LoadError, LoadOptions, Model};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
+use worker::{Generate, RemoteChat};
 
 use crate::bundled;
 use crate::failure::{Failure, with_causes};
+use crate::hub::{Hub, Wish};
 use crate::metrics::{Metrics, declared_twice};
 use crate::service::Service;
 
@@ -27,34 +30,124 @@ const LARGE_FILE: u64 = 1 << 30;
 /// The engines, by the name of their model.
 pub(crate) type Engines = BTreeMap<String, ChatModel>;
 
-pub(crate) async fn load(config: &TalonConfig, metrics: &Metrics) -> Result<Engines, Failure> {
-    let mut engines = BTreeMap::new();
-    for spec in &config.models {
-        engines.insert(spec.name.clone(), load_one(config, spec, metrics).await?);
-    }
-    Ok(engines)
+/// The models, by name.
+#[derive(Default)]
+pub(crate) struct Models {
+    /// Those of this process.
+    pub(crate) engines: Engines,
+    /// Those behind HTTP.
+    remote: BTreeMap<String, Arc<RemoteChat>>,
 }
 
-async fn load_one(config: &TalonConfig, spec: &ModelSpec, metrics: &Metrics) -> Result<ChatModel, Failure> {
-    let about = format!("model {}", spec.name);
-    let path = match &spec.source {
-        ModelSource::Bundled => bundled::pocket_model(&config.data_dir)?,
-        ModelSource::Path(path) => path.clone(),
-    };
-    info!(model = %spec.name, path = %path.display(), "loading");
+/// Where a model is computed.
+pub(crate) enum Place {
+    /// In this process, from these weights.
+    Here(PathBuf),
+    /// By a server.
+    There(RemoteModel),
+}
+
+impl Models {
+    /// All of them, as agents use them.
+    pub(crate) fn generators(&self) -> BTreeMap<String, Arc<dyn Generate>> {
+        let engines = self.engines.iter().map(|(name, it)| (name.clone(), Arc::new(it.clone()) as Arc<dyn Generate>));
+        let remote = self.remote.iter().map(|(name, it)| (name.clone(), it.clone() as Arc<dyn Generate>));
+        engines.chain(remote).collect()
+    }
+}
+
+pub(crate) async fn load(config: &TalonConfig, metrics: &Metrics) -> Result<Models, Failure> {
+    let mut models = Models::default();
+    for spec in &config.models {
+        load_one(config, spec, metrics, &mut models)
+            .await
+            .map_err(|failure| failure.about(&format!("model {}", spec.name)))?;
+    }
+    Ok(models)
+}
+
+async fn load_one(
+    config: &TalonConfig,
+    spec: &ModelSpec,
+    metrics: &Metrics,
+    models: &mut Models,
+) -> Result<(), Failure> {
+    let name = spec.name.clone();
+    match place(config, &spec.source).await? {
+        Place::Here(path) => {
+            let engine = start(config, &name, path, metrics).await?;
+            models.engines.insert(name, engine);
+        }
+        Place::There(remote) => {
+            let remote = connect(&remote).await?;
+            models.remote.insert(name, Arc::new(remote));
+        }
+    }
+    Ok(())
+}
+
+/// Where a model is computed. Its weights are fetched if they are on the hub and not here.
+pub(crate) async fn place(config: &TalonConfig, source: &ModelSource) -> Result<Place, Failure> {
+    Ok(match source {
+        ModelSource::Bundled => Place::Here(bundled::pocket_model(&config.data_dir)?),
+        ModelSource::Path(path) => Place::Here(path.clone()),
+        ModelSource::Hub(model) => Place::Here(Hub::new(config).files(model, Wish::Pinned).await?.1),
+        ModelSource::Remote(remote) => Place::There(remote.clone()),
+    })
+}
+
+/// Fetches what is missing of the hub. From then on such models are files, whatever becomes of `data_dir`.
+pub(crate) async fn fetch(config: &mut TalonConfig) -> Result<(), Failure> {
+    let hub = Hub::new(config);
+    for spec in &mut config.models {
+        if let ModelSource::Hub(model) = &spec.source {
+            let (_, path) = hub.files(model, Wish::Pinned).await?;
+            spec.source = ModelSource::Path(path);
+        }
+    }
+    Ok(())
+}
+
+async fn connect(remote: &RemoteModel) -> Result<RemoteChat, Failure> {
+    let key = api_key(remote)?;
+    let remote = RemoteChat::connect(remote, key.as_deref()).await;
+    remote.map_err(|error| Failure::unavailable(with_causes(&error)))
+}
+
+/// The key that the environment has for a server.
+pub(crate) fn api_key(remote: &RemoteModel) -> Result<Option<String>, Failure> {
+    let Some(variable) = &remote.api_key_env else { return Ok(None) };
+    match std::env::var(variable) {
+        Ok(key) if !key.trim().is_empty() => Ok(Some(key.trim().to_owned())),
+        _ => Err(Failure::usage(format!(
+            "api_key_env names {variable}, which is not set; set it to the key for {}",
+            remote.url
+        ))),
+    }
+}
+
+/// Loads weights and starts their engine.
+pub(crate) async fn start(
+    config: &TalonConfig,
+    name: &str,
+    path: PathBuf,
+    metrics: &Metrics,
+) -> Result<ChatModel, Failure> {
+    info!(model = %name, path = %path.display(), "loading");
     let inference = config.inference.clone();
     let model = tokio::task::spawn_blocking(move || load_file(&path, &inference))
         .await
-        .map_err(|error| Failure::unavailable(error.to_string()).about(&about))?
-        .map_err(|error| Failure::unavailable(with_causes(&error)).about(&about))?;
+        .map_err(|error| Failure::unavailable(error.to_string()))?
+        .map_err(|error| Failure::unavailable(with_causes(&error)))?;
     let engine = EngineConfig {
         max_num_seqs: config.inference.max_batch_size,
         max_num_batched_tokens: config.inference.max_batched_tokens,
         kv_cache_bytes: config.inference.kv_cache_bytes,
         max_waiting: config.inference.max_waiting,
+        ..EngineConfig::default()
     };
-    let metrics = EngineMetrics::register(&metrics.of_model(&spec.name)?).map_err(declared_twice)?;
-    ChatModel::start(model, engine, metrics).map_err(|error| Failure::usage(with_causes(&error)).about(&about))
+    let metrics = EngineMetrics::register(&metrics.of_model(name)?).map_err(declared_twice)?;
+    ChatModel::start(model, engine, metrics).map_err(|error| Failure::usage(with_causes(&error)))
 }
 
 fn load_file(path: &Path, config: &InferenceConfig) -> Result<Model, LoadError> {
@@ -128,7 +221,7 @@ mod tests {
 
         fn forward(&mut self, input: &ModelInput, logits: &mut Logits) -> Result<(), BackendError> {
             self.passes += 1;
-            let rows = input.spans.iter().filter(|span| span.logits).count();
+            let rows = input.spans.iter().map(|span| span.num_logits).sum::<usize>();
             *logits = Logits { values: vec![0.0; rows], vocab_size: 1 };
             Ok(())
         }

@@ -1,6 +1,6 @@
 //! How far long work is: a bar on a terminal, elsewhere a line now and then.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -38,5 +38,34 @@ impl Progress {
 
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// How many of a file's bytes are done, shown from the first ones on.
+pub(crate) struct Bytes {
+    doing: &'static str,
+    progress: OnceCell<Progress>,
+    mebibytes: Cell<u64>,
+}
+
+impl Bytes {
+    pub(crate) fn new(doing: &'static str) -> Self {
+        Bytes { doing, progress: OnceCell::new(), mebibytes: Cell::new(0) }
+    }
+
+    pub(crate) fn reach(&self, bytes: u64, total: u64) {
+        let progress = self.progress.get_or_init(|| Progress::new((total >> 20) as usize));
+        let mebibytes = bytes >> 20;
+        for _ in self.mebibytes.replace(mebibytes)..mebibytes {
+            progress.step(format!("MiB {}", self.doing));
+        }
+    }
+}
+
+impl Drop for Bytes {
+    fn drop(&mut self) {
+        if let Some(progress) = self.progress.get() {
+            progress.finish();
+        }
     }
 }

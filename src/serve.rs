@@ -15,13 +15,13 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use types::{AgentName, ProcessId, StopReason, TeamName};
-use worker::{Agent, Agents, Generate, PoolLimits, PoolManager, ToolClient, WorkerMetrics, WorkerSettings, Workplace};
+use worker::{Agent, Agents, PoolLimits, PoolManager, ToolClient, WorkerMetrics, WorkerSettings, Workplace};
 
 use crate::cli::ServeArgs;
 use crate::door::Door;
 use crate::failure::{Failure, with_causes};
 use crate::metrics::{Metrics, declared_twice};
-use crate::models::{self, Engines};
+use crate::models::{self, Models};
 use crate::output::say;
 use crate::service::Service;
 use crate::{agent, configuration, logging, signals};
@@ -93,7 +93,7 @@ impl Server {
         }
 
         let models = models::load(&config, &metrics).await?;
-        let engines = models::keep(&models, &alarm);
+        let engines = models::keep(&models.engines, &alarm);
         let agents = bind_agents(specs, &models)?;
         let leases = Leases::new(store.clone(), config.lease.timeout);
         let relay = Relay::new(store.clone(), queue.clone(), RelaySettings::default());
@@ -111,7 +111,7 @@ impl Server {
             metrics: metrics.gather(),
             store_metrics,
             readiness: ready,
-            health: models::health(&models),
+            health: models::health(&models.engines),
             settings: Arc::new(api_settings(&config)?),
         };
         let place = Arc::new(Workplace {
@@ -127,7 +127,7 @@ impl Server {
         let pool = Service::start("pool", &alarm, |stop| manager.run(stop, grace));
         let options =
             inference_server::Options { request_timeout: config.inference.request_timeout, ..Default::default() };
-        let router = core_api::router_beside(state, inference_server::router(models, options));
+        let router = core_api::router_beside(state, inference_server::router(models.engines, options));
         doors.push(door.lead_to(router));
         info!(%address, "ready");
         Ok(Server { address, readiness, alarm, engines, store, queue, pool, grace, upkeep, doors })
@@ -226,9 +226,8 @@ fn embedded(endpoint: &str, toolserver: SocketAddr) -> Option<String> {
     Some(url.into())
 }
 
-fn bind_agents(specs: Vec<AgentSpec>, engines: &Engines) -> Result<Agents, Failure> {
-    let models: BTreeMap<String, Arc<dyn Generate>> =
-        engines.iter().map(|(name, engine)| (name.clone(), Arc::new(engine.clone()) as Arc<dyn Generate>)).collect();
+fn bind_agents(specs: Vec<AgentSpec>, models: &Models) -> Result<Agents, Failure> {
+    let models = models.generators();
     let mut agents: BTreeMap<AgentName, Arc<Agent>> = BTreeMap::new();
     for spec in specs {
         let agent = Agent::bind(spec, &models).map_err(|error| Failure::usage(with_causes(&error)))?;

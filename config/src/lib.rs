@@ -27,6 +27,7 @@ pub use bundled::{AGENTS as BUNDLED_AGENTS, BundledFile};
 pub use diagnostics::{Diagnostic, Diagnostics, Loaded, Position, Severity};
 pub use schema::{agent_schema, talon_schema};
 pub use talon::{
-    AgentsDir, Environment, Exposed, InferenceConfig, KvCacheDtype, LeaseConfig, LogConfig, LogFormat, LogLevel,
-    ModelSource, ModelSpec, PoolConfig, QueueConfig, ServerConfig, StoreConfig, TalonConfig, ToolBinding,
+    AgentsDir, Environment, Exposed, HubModel, InferenceConfig, KvCacheDtype, LeaseConfig, LogConfig, LogFormat,
+    LogLevel, ModelSource, ModelSpec, PoolConfig, QueueConfig, RemoteKind, RemoteModel, ServerConfig, StoreConfig,
+    TalonConfig, ToolBinding,
 };

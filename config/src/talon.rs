@@ -3,6 +3,7 @@
 mod core;
 mod environment;
 mod load;
+mod models;
 mod shape;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use environment::Environment;
+pub use models::{HubModel, ModelSource, ModelSpec, RemoteKind, RemoteModel};
 
 pub(crate) use shape::file as file_shape;
 
@@ -33,6 +35,8 @@ pub struct TalonConfig {
     pub agents: PoolConfig,
     /// The models that agents may name; the first is the default of the OpenAI routes.
     pub models: Vec<ModelSpec>,
+    /// Forbids downloads: models of the hub must be here already.
+    pub offline: bool,
     /// Tools by name that live elsewhere than the agents' files say.
     pub tools: BTreeMap<String, ToolBinding>,
     /// Where the agents' files are.
@@ -146,25 +150,6 @@ pub struct PoolConfig {
     pub idle_timeout: Duration,
 }
 
-/// A model that agents may name.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ModelSpec {
-    /// Its name in agents' files and in the API.
-    pub name: String,
-    /// Where its weights are.
-    pub source: ModelSource,
-}
-
-/// Where a model's weights are.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ModelSource {
-    /// Compiled into the binary: the pocket model, for demonstration.
-    Bundled,
-    /// A file on this machine.
-    Path(PathBuf),
-}
-
 /// Where a tool lives in this installation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ToolBinding {
@@ -276,6 +261,7 @@ impl TalonConfig {
                 idle_timeout: Duration::from_secs(120),
             },
             models: vec![ModelSpec { name: "pocket".to_owned(), source: ModelSource::Bundled }],
+            offline: false,
             tools: BTreeMap::new(),
             agents_dir: AgentsDir::Bundled,
             lease: LeaseConfig { timeout: Duration::from_secs(30) },

@@ -12,12 +12,11 @@ use inference::measure::{MeasureError, Meter, Work};
 use inference::{BackendChoice, LoadError, LoadOptions, Model};
 use serde_json::{Value, json};
 
-use super::Bytes;
 use crate::bundled;
 use crate::cli::{BACKENDS, BenchArgs, KV_KINDS, name_of};
 use crate::failure::{Failure, with_causes};
 use crate::output::{print, print_json};
-use crate::progress::Progress;
+use crate::progress::{Bytes, Progress};
 use crate::show;
 use limit::{Cost, Limit, Machine};
 

@@ -9,10 +9,11 @@ use gguf::synth::RandomModel;
 use indicatif::BinaryBytes;
 use serde_json::json;
 
-use super::{Bytes, apart};
+use super::apart;
 use crate::cli::{MIXES, SynthArgs, name_of};
 use crate::failure::Failure;
 use crate::output::{print, print_json};
+use crate::progress::Bytes;
 
 pub(super) async fn run(arguments: SynthArgs, json: bool) -> Result<(), Failure> {
     let SynthArgs { shape, format, seed, out } = arguments;

@@ -3,21 +3,19 @@
 
 mod agreement;
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use gguf::{Format, ModelFile};
 use inference::{BackendChoice, LoadError, LoadOptions, Model};
 use serde::Serialize;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
-use super::Bytes;
 use super::inspect::{Tensor, tensors};
 use crate::cli::VerifyArgs;
+use crate::digest::sha256_here;
 use crate::failure::{Failure, with_causes};
 use crate::output::{print, print_json};
+use crate::progress::Bytes;
 use crate::show;
 use agreement::{Run, compare};
 
@@ -69,21 +67,7 @@ pub(super) fn run(arguments: &VerifyArgs, json: bool) -> Result<(), Failure> {
 
 /// The file's digest, held against the expected one.
 fn sha256(path: &Path, expected: Option<&str>) -> Result<Result<String, String>, Failure> {
-    let cannot = |error| Failure::usage(format!("{} cannot be read: {error}", path.display()));
-    let mut file = File::open(path).map_err(cannot)?;
-    let total = file.metadata().map_err(cannot)?.len();
-    let (mut hasher, progress, mut done) = (Sha256::new(), Bytes::new("hashed"), 0);
-    let mut part = vec![0; 1 << 20];
-    loop {
-        let length = file.read(&mut part).map_err(cannot)?;
-        if length == 0 {
-            break;
-        }
-        hasher.update(&part[..length]);
-        done += length as u64;
-        progress.reach(done, total);
-    }
-    let found: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let found = sha256_here(path)?;
     Ok(match expected {
         Some(expected) if expected != found => Err(format!("{found}, expected {expected}; fetch the file again")),
         _ => Ok(found),

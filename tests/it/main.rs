@@ -6,6 +6,7 @@
 mod api;
 mod flaky;
 mod home;
+mod hub;
 mod pdf;
 mod server;
 mod silent_tool;
@@ -18,6 +19,8 @@ mod documents;
 mod enqueue;
 mod kill;
 mod model;
+mod pull;
+mod remote;
 mod shutdown;
 mod start;
 mod task;

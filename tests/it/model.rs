@@ -39,7 +39,7 @@ fn verify(home: &Home, path: &str) -> (Ran, Value) {
 #[test]
 fn every_model_command_has_help_with_examples() {
     let home = Home::new();
-    for command in ["inspect", "verify", "bench", "synth"] {
+    for command in ["pull", "inspect", "verify", "bench", "synth"] {
         let help = home.run(&["model", command, "--help"]).ok().stdout;
         assert!(help.contains("Usage: talon") && help.contains("Examples:"), "{command}: {help}");
     }

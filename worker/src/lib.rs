@@ -19,7 +19,7 @@ mod tools;
 mod worker;
 
 pub use agent::{Agent, AgentError, Agents};
-pub use generate::Generate;
+pub use generate::{ConnectError, Generate, RemoteChat};
 pub use metrics::WorkerMetrics;
 pub use pool::{PoolLimits, PoolManager};
 pub use tools::{BoundTool, EndpointError, ToolClient};

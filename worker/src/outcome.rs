@@ -65,7 +65,9 @@ impl From<ReplyError> for Interruption {
             ReplyError::Failed(_) => Interruption::retry(StopReason::ModelError, message),
             // The task's own deadline is watched by the worker; this one is `inference.request_timeout`.
             ReplyError::Deadline { .. } => Interruption::retry(StopReason::ModelError, message),
-            ReplyError::Overloaded { .. } | ReplyError::Unavailable(_) | ReplyError::Stopped => Interruption::release(message),
+            ReplyError::Overloaded { .. } | ReplyError::Unavailable(_) | ReplyError::Stopped => {
+                Interruption::release(message)
+            }
         }
     }
 }

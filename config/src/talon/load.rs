@@ -81,6 +81,9 @@ impl Loaded<TalonConfig> {
         if let Some(folder) = environment.get("TALON_DATA_DIR") {
             self.value.data_dir = PathBuf::from(folder);
         }
+        if environment.get("HF_HUB_OFFLINE").is_some_and(is_yes) {
+            self.value.offline = true;
+        }
         if let Some(level) = variable("OPENCLAW_LOG_LEVEL", &choice(LOG_LEVELS), environment, &mut self.diagnostics) {
             self.value.log.level = level;
         }
@@ -105,6 +108,11 @@ impl Loaded<TalonConfig> {
         }
         self
     }
+}
+
+/// What Hugging Face's own programs take for yes.
+fn is_yes(text: &str) -> bool {
+    ["1", "on", "yes", "true"].iter().any(|yes| text.eq_ignore_ascii_case(yes))
 }
 
 /// A variable's value, read and limited as the file's key is.

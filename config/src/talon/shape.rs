@@ -6,18 +6,18 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::core;
 use super::{
-    AgentsDir, Environment, Exposed, LeaseConfig, LogConfig, LogFormat, LogLevel, ModelSource, ModelSpec, QueueConfig,
-    ServerConfig, StoreConfig, TalonConfig, ToolBinding,
+    AgentsDir, Environment, Exposed, LeaseConfig, LogConfig, LogFormat, LogLevel, ModelSpec, QueueConfig, ServerConfig,
+    StoreConfig, TalonConfig, ToolBinding,
 };
+use super::{core, models};
 use crate::endpoint::endpoint;
 use crate::shape::{
     Fields, Shape, Show, attempt, bytes, choice, flag, list, named, object, parsed, seconds, text, whole,
 };
 
 /// The word in place of a path that means "compiled into the binary".
-const BUNDLED: &str = "bundled";
+pub(super) const BUNDLED: &str = "bundled";
 
 pub(super) const LOG_LEVELS: &[(&str, LogLevel)] = &[
     ("error", LogLevel::Error),
@@ -41,7 +41,13 @@ pub(crate) fn file() -> impl Shape<Out = TalonConfig> {
         let store = fields.optional("store", "the store", object(store));
         let queue = fields.optional("queue", "waiting tasks", object(queue));
         let core = fields.optional("openclaw_core", "the engine and the worker pool", object(core::core));
-        let models = fields.optional("models", "the models that agents may name", list(attempt(object(model))));
+        let models = fields.optional("models", "the models that agents may name", list(attempt(object(models::model))));
+        let offline = fields.or(
+            "offline",
+            "forbids downloads, so that models of the hub must be here already; HF_HUB_OFFLINE=1 does the same",
+            flag(),
+            default.offline,
+        );
         let tools = fields.optional(
             "tools",
             "tools by name that live elsewhere than the agents' files say",
@@ -67,6 +73,7 @@ pub(crate) fn file() -> impl Shape<Out = TalonConfig> {
             inference: inference.unwrap_or(default.inference),
             agents: agents.unwrap_or(default.agents),
             models: models.unwrap_or(default.models),
+            offline,
             tools: tools.map_or_else(BTreeMap::new, |tools| tools.into_iter().collect()),
             agents_dir: agents_dir.unwrap_or(default.agents_dir),
             lease: lease.unwrap_or(default.lease),
@@ -127,13 +134,6 @@ fn queue(fields: &mut Fields<'_, '_>) -> Option<QueueConfig> {
     })
 }
 
-fn model(fields: &mut Fields<'_, '_>) -> Option<ModelSpec> {
-    let name = fields.required("name", "what agents and callers call it", text());
-    let source =
-        fields.required("path", "the weights: a GGUF file, or \"bundled\" for the pocket model", model_source());
-    Some(ModelSpec { name: name?, source: source? })
-}
-
 fn check_models(models: Vec<Option<ModelSpec>>, fields: &mut Fields<'_, '_>) -> Vec<ModelSpec> {
     if models.is_empty() {
         let message = |_: &str| "models is empty; no agent could run".to_owned();
@@ -182,12 +182,6 @@ fn parsed_path() -> impl Show<Out = String> {
 /// A path.
 fn path() -> impl Shape<Out = PathBuf> {
     parsed(json!({}), |text| Ok(PathBuf::from(text)))
-}
-
-fn model_source() -> impl Shape<Out = ModelSource> {
-    parsed(json!({}), |text| {
-        Ok(if text == BUNDLED { ModelSource::Bundled } else { ModelSource::Path(PathBuf::from(text)) })
-    })
 }
 
 fn agents_dir() -> impl Shape<Out = AgentsDir> {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use config::{AgentsDir, Environment, LogLevel, ModelSource, TalonConfig};
+use config::{AgentsDir, Environment, HubModel, LogLevel, ModelSource, RemoteKind, RemoteModel, TalonConfig};
 
 use crate::lines;
 
@@ -53,6 +53,54 @@ fn paths_are_relative_to_the_file_and_know_home() {
     assert_eq!(config.agents_dir, AgentsDir::Path("/etc/talon/agents".into()));
     assert_eq!(config.models[0].source, ModelSource::Path("/models/big.gguf".into()));
     assert_eq!(config.models[1].source, ModelSource::Path("/etc/talon/own.gguf".into()));
+}
+
+#[test]
+fn a_model_is_a_file_on_the_hub_or_behind_a_url() {
+    let text = "models:\n\
+        - {name: a, hub: {repo: org/a, file: q4/a.gguf, revision: v1.0}}\n\
+        - {name: b, hub: {repo: org/b}}\n\
+        - {name: c, url: 'http://gpu:8000/v1', model: org/c, kind: talon, api_key_env: KEY, context_tokens: 4096}\n\
+        - {name: d, url: 'http://gpu:8000/v1'}\n";
+    let config = TalonConfig::parse("talon.yml", text, &home()).into_result().unwrap().0;
+    let sources: Vec<ModelSource> = config.models.into_iter().map(|model| model.source).collect();
+    let hub = |repo: &str, file: Option<&str>, revision: &str| {
+        let (repo, file, revision) = (repo.to_owned(), file.map(str::to_owned), revision.to_owned());
+        ModelSource::Hub(HubModel { repo, file, revision })
+    };
+    let (url, kind) = ("http://gpu:8000/v1".to_owned(), RemoteKind::OpenAi);
+    let plain = RemoteModel { url, model: "d".to_owned(), kind, api_key_env: None, context_tokens: None };
+    let told = RemoteModel {
+        model: "org/c".to_owned(),
+        kind: RemoteKind::Talon,
+        api_key_env: Some("KEY".to_owned()),
+        context_tokens: Some(4096),
+        ..plain.clone()
+    };
+    let expected = [
+        hub("org/a", Some("q4/a.gguf"), "v1.0"),
+        hub("org/b", None, "main"),
+        ModelSource::Remote(told),
+        ModelSource::Remote(plain),
+    ];
+    assert_eq!(sources, expected);
+}
+
+#[test]
+fn either_the_file_or_the_environment_forbids_downloads() {
+    let offline = |text: &str, variable: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("talon.yml");
+        fs::write(&file, text).unwrap();
+        TalonConfig::load(Some(&file), &Environment::from([("HF_HUB_OFFLINE", variable)]))
+            .into_result()
+            .unwrap()
+            .0
+            .offline
+    };
+    assert!(offline("offline: true", "") && offline("offline: true", "0"));
+    assert!(offline("version: 1", "1") && offline("version: 1", "True"));
+    assert!(!offline("version: 1", "") && !offline("version: 1", "0"));
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod tests;
 
 pub use bound::{BoundTool, EndpointError};
 pub use client::ToolClient;
+pub(crate) use client::{reason, retry_after};
 pub(crate) use documents::{Document, DocumentError, DocumentSource};
 pub(crate) use error::ToolError;
 pub(crate) use schema::{arguments_schema, offered};

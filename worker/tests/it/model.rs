@@ -121,7 +121,7 @@ impl Generate for Scripted {
         self.requests.lock().unwrap().push(request);
         self.generating.send_modify(|number| *number += 1);
         let _generating = Generating(&self.generating);
-        let spent = |completion_tokens| Usage { prompt_tokens, completion_tokens };
+        let spent = |completion_tokens| Usage { prompt_tokens, cached_tokens: 0, completion_tokens };
         let (content, finish) = match turn {
             Turn::Answer(text) if room < text.len() => {
                 return Err(ReplyError::LengthLimit { usage: spent(room) });

@@ -60,7 +60,7 @@ pub async fn reference() -> SocketAddr {
     serve(toolserver::router(toolserver::Options::default())).await
 }
 
-async fn serve(router: Router) -> SocketAddr {
+pub async fn serve(router: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(axum::serve(listener, router).into_future());
