@@ -10,8 +10,8 @@ use super::{AnswerForm, Lead, ReplyForm, extract, schema, spelling, verbatim};
 use crate::chat::{ToolDefinition, dumps};
 use crate::tokenizer::TokenId;
 
-/// `[TOOL_CALLS] [{"name": …, "arguments": …, "id": …}, …]`, or the answer. The tokenizer's space in front is optional,
-/// except where an answer may begin with one of its own.
+/// `[TOOL_CALLS] [{"name": …, "arguments": …, "id": …}, …]`, or the answer. The less is left open, the more is forced: what
+/// has a form begins with the tokenizer's space, if it has one, and the ids of calls, which nobody reads, are all the same.
 pub(super) fn reply(tool_calls: Option<TokenId>, form: &ReplyForm<'_>) -> String {
     let tool_calls = tool_calls.filter(|_| form.may_call());
     let mut text = String::from(match (tool_calls.is_some(), form.must_call()) {
@@ -38,35 +38,37 @@ fn calls(tool_calls: TokenId, form: &ReplyForm<'_>, text: &mut String) {
         0 => String::new(),
         more => format!("({between} call){{0,{}}}", more.min(MAX_REPEATS)),
     };
-    let _ = writeln!(text, "calls: <[{}]> \" \"? {open} call {more} {close}", tool_calls.0);
+    let _ = writeln!(text, "calls: <[{}]> {} {open} call {more} {close}", tool_calls.0, lead(form));
     let alternatives: Vec<String> = (0..form.tools.len()).map(|index| format!("call_{index}")).collect();
     let _ = writeln!(text, "call: {}", alternatives.join(" | "));
     for (index, tool) in form.tools.iter().enumerate() {
         call(index, tool, form.material, text);
     }
-    text.push_str("ID: /[a-zA-Z0-9]{9}/\n");
+}
+
+fn lead(form: &ReplyForm<'_>) -> &'static str {
+    match form.lead {
+        Lead::Space => "\" \"",
+        Lead::Nothing => "",
+    }
 }
 
 fn call(index: usize, tool: &ToolDefinition, material: &Material, text: &mut String) {
     let head = [spelling::BEFORE_NAME, &dumps(&json!(tool.name)), spelling::BEFORE_ARGUMENTS].concat();
-    let (before_id, tail) = ([spelling::BEFORE_ID, "\""].concat(), ["\"", spelling::TAIL].concat());
+    let tail = [spelling::BEFORE_ID, spelling::ID, spelling::TAIL].concat();
     let name = format!("arguments_{index}");
-    let _ = writeln!(text, "call_{index}: {} {name} {} ID {}", literal(&head), literal(&before_id), literal(&tail));
+    let _ = writeln!(text, "call_{index}: {} {name} {}", literal(&head), literal(&tail));
     text.push_str(&schema::rules(&name, &tool.parameters, material));
 }
 
 fn answer(form: &ReplyForm<'_>, text: &mut String) {
-    let lead = match form.lead {
-        Lead::Space => "\" \"?",
-        Lead::Nothing => "",
-    };
+    let lead = lead(form);
     let extract = if *form.answer == AnswerForm::Extract { extract::rules(form.material) } else { None };
     let _ = match (form.answer, extract) {
         (AnswerForm::Json(schema), _) => {
             writeln!(text, "answer: {lead} json\n{}", schema::rules("json", schema, form.material))
         }
         (AnswerForm::Regex(pattern), _) => {
-            let lead = lead.trim_end_matches('?');
             writeln!(text, "answer: ANSWER\nANSWER: {lead} REGEX\nREGEX: {}", regex(pattern))
         }
         (_, Some(rules)) => writeln!(text, "answer: {lead} extract\n{rules}"),

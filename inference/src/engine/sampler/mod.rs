@@ -334,27 +334,30 @@ mod tests {
     #[test]
     fn the_largest_of_the_allowed_is_chosen_with_or_without_a_mask() {
         let model = pocket();
-        let mut grammar = grammar(&model, &list());
+        let start = grammar(&model, &list());
         let params = SamplingParams::greedy(1).stop_at(model.tokenizer.eos());
-        let mut sampler = Sampler::new(params, Some(grammar.clone()), &[]);
         let mut random = StdRng::seed_from_u64(5);
         let (mut unmasked, mut masked) = (0, 0);
-        loop {
-            let mut logits: Vec<f32> = (0..model.info.vocab_size).map(|_| random.random()).collect();
-            let (drawn, forced, sampled) = sample(&mut sampler, &mut logits.clone());
-            let first = largest(&logits);
-            grammar.mask().unwrap().apply(&mut logits);
-            let token = largest(&logits).unwrap();
-            *if first == Some(token) { &mut unmasked } else { &mut masked } += 1;
-            assert_eq!(drawn.map_or(model.tokenizer.eos(), |chosen| chosen.id), token);
-            match sampled {
-                Sampled::Open => {}
-                Sampled::Complete | Sampled::Stop => break,
-                Sampled::Failed(reason) => panic!("{reason}"),
-            }
-            for id in [&[token], forced.as_slice()].concat() {
-                grammar.mask().unwrap();
-                grammar.accept(id).unwrap();
+        for _ in 0..20 {
+            let mut grammar = start.clone();
+            let mut sampler = Sampler::new(params.clone(), Some(start.clone()), &[]);
+            loop {
+                let mut logits: Vec<f32> = (0..model.info.vocab_size).map(|_| random.random()).collect();
+                let (drawn, forced, sampled) = sample(&mut sampler, &mut logits.clone());
+                let first = largest(&logits);
+                grammar.mask().unwrap().apply(&mut logits);
+                let token = largest(&logits).unwrap();
+                *if first == Some(token) { &mut unmasked } else { &mut masked } += 1;
+                assert_eq!(drawn.map_or(model.tokenizer.eos(), |chosen| chosen.id), token);
+                match sampled {
+                    Sampled::Open => {}
+                    Sampled::Complete | Sampled::Stop => break,
+                    Sampled::Failed(reason) => panic!("{reason}"),
+                }
+                for id in [&[token], forced.as_slice()].concat() {
+                    grammar.mask().unwrap();
+                    grammar.accept(id).unwrap();
+                }
             }
         }
         assert!(unmasked > 0 && masked > 0, "{unmasked} {masked}");
