@@ -1,4 +1,5 @@
-# The project's commands. `make demo` and `make test` need a Rust toolchain, gcc and make, and nothing else.
+# The project's commands. `make demo` needs a Rust toolchain, gcc and make, and nothing else; `make test` needs python3
+# with venv and npm too, and has apt install them where they are missing.
 
 .PHONY: help demo eval test lint fmt clippy doc deny deny-advisories typos bench bench-peers model
 

@@ -1,5 +1,5 @@
-//! A way to a server that fails twice: the first document is turned away, and the first task's answer is lost after the
-//! server has heard it.
+//! A way to a server that fails at first: the first document and the first two chats are turned away, and the first
+//! task's answer is lost after the server has heard it.
 
 use std::io;
 use std::sync::Arc;
@@ -25,6 +25,7 @@ pub(crate) struct Flaky {
 #[derive(Default)]
 struct Counts {
     documents: AtomicUsize,
+    chats: AtomicUsize,
     tasks: AtomicUsize,
 }
 
@@ -45,7 +46,7 @@ impl Flaky {
         Flaky { url, counts }
     }
 
-    /// How many requests have failed.
+    /// How many requests of `talon enqueue` have failed.
     pub(crate) fn failed(&self) -> usize {
         [&self.counts.documents, &self.counts.tasks].map(|count| count.load(Ordering::Relaxed).min(1)).iter().sum()
     }
@@ -55,7 +56,8 @@ async fn pass(request: Request, onward: &reqwest::Client, behind: &str, counts: 
     let (parts, body) = request.into_parts();
     let first = |count: &AtomicUsize| count.fetch_add(1, Ordering::Relaxed) == 0;
     let is = |path: &str| parts.method == Method::POST && parts.uri.path() == path;
-    if is("/v1/documents") && first(&counts.documents) {
+    let is_early = || counts.chats.fetch_add(1, Ordering::Relaxed) < 2;
+    if is("/v1/documents") && first(&counts.documents) || is("/v1/chat/completions") && is_early() {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     let loses_answer = is("/v1/tasks") && first(&counts.tasks);
@@ -68,10 +70,11 @@ async fn pass(request: Request, onward: &reqwest::Client, behind: &str, counts: 
     }
     let answer = onward.send().await.unwrap();
     let status = answer.status();
+    let kind = answer.headers().get("content-type").map(|kind| ("content-type", kind.clone()));
     let body = answer.bytes().await.unwrap();
     if loses_answer {
         let broken = stream::iter([Ok(body.slice(..1)), Err::<Bytes, _>(io::Error::other("broken off"))]);
         return (status, Body::from_stream(broken)).into_response();
     }
-    (status, body).into_response()
+    (status, kind.map(|kind| [kind]), body).into_response()
 }

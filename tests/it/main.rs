@@ -11,6 +11,7 @@ mod pdf;
 mod server;
 mod silent_tool;
 
+mod clients;
 mod command_line;
 mod damage;
 mod demo;
