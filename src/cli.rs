@@ -41,6 +41,8 @@ pub(crate) enum Command {
     /// Look at agents and check their files.
     #[command(subcommand)]
     Agent(AgentCommand),
+    /// Talk to a model: one of the configuration in this process, or one on a server.
+    Chat(ChatArgs),
     /// Fetch models, look at their files, check them, measure them, or make some.
     #[command(subcommand)]
     Model(ModelCommand),
@@ -197,6 +199,34 @@ pub(crate) struct ValidateArgs {
     /// The configuration to check as well.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Args)]
+#[command(after_help = help::CHAT)]
+pub(crate) struct ChatArgs {
+    /// A model of the configuration, or a GGUF file; with --url, a model of that server. Without it, the first one.
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+    /// Ask this OpenAI-compatible server, and load nothing.
+    #[arg(long, value_name = "URL", conflicts_with = "config")]
+    pub(crate) url: Option<String>,
+    /// What the model is told before everything else.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) system: Option<String>,
+    /// 0 says what is most probable, the same each time; higher is more varied.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0.7, value_parser = temperature)]
+    pub(crate) temperature: f32,
+    /// Tokens of one reply at most.
+    #[arg(long, value_name = "TOKENS", default_value_t = NonZeroUsize::new(1024).expect("not zero"))]
+    pub(crate) max_tokens: NonZeroUsize,
+    /// The configuration; without it `TALON_CONFIG`, then config/talon.yml, then defaults.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+fn temperature(text: &str) -> Result<f32, &'static str> {
+    let temperature = text.parse().ok().filter(|value| (0.0..=2.0).contains(value));
+    temperature.ok_or("a temperature is a number from 0 to 2")
 }
 
 #[derive(Subcommand)]

@@ -29,21 +29,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(url: &str) -> Result<Self, Failure> {
-        if !Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
-            return Err(Failure::usage(format!(
-                "--url (or TALON_URL) is {url:?}, which is no address of a server; write it as http://127.0.0.1:8400"
-            )));
-        }
-        // Fails when it is installed already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder =
-            reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(5)).read_timeout(SILENCE);
-        // Only https needs the system's certificates, which a bare container lacks.
-        let builder = if url.starts_with("https:") { builder } else { builder.tls_certs_only([]) };
-        let http = builder
-            .build()
-            .map_err(|error| Failure::usage(format!("no HTTP client can be made: {}", with_causes(&error))))?;
-        Ok(Client { http, url: url.trim_end_matches('/').to_owned() })
+        Ok(Client { http: http(url)?, url: url.trim_end_matches('/').to_owned() })
     }
 
     pub(crate) async fn upload(&self, path: &Path) -> Result<DocumentView, Failure> {
@@ -172,6 +158,21 @@ impl Client {
             ),
         })
     }
+}
+
+/// Connections to a server at `url`.
+pub(crate) fn http(url: &str) -> Result<reqwest::Client, Failure> {
+    if !Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
+        return Err(Failure::usage(format!(
+            "--url (or TALON_URL) is {url:?}, which is no address of a server; write it as http://127.0.0.1:8400"
+        )));
+    }
+    // Fails when it is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(5)).read_timeout(SILENCE);
+    // Only https needs the system's certificates, which a bare container lacks.
+    let builder = if url.starts_with("https:") { builder } else { builder.tls_certs_only([]) };
+    builder.build().map_err(|error| Failure::usage(format!("no HTTP client can be made: {}", with_causes(&error))))
 }
 
 /// A task as the command line submits it.

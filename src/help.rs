@@ -48,6 +48,17 @@ Examples:
   talon agent validate --config talon.yml
   talon agent validate --json | jq .     file, line, column, message, hint";
 
+pub(crate) const CHAT: &str = "\
+Examples:
+  talon chat                             the first model of talon.yml, or the bundled one
+  talon chat mistral --system \"Answer in French.\"
+  talon chat mistral-7b.gguf --temperature 0
+  talon chat --url http://127.0.0.1:8400 the same on a server that runs
+  printf 'Hello\\nAnd in German?\\n' | talon chat --json | jq -r .reply
+
+/help lists what can be said to the program instead of the model. Ctrl-C stops a reply; twice, or Ctrl-D, leaves. Where
+standard input is no terminal, each line is a turn, standard output has the replies alone, and the first failure ends it.";
+
 pub(crate) const PULL: &str = "\
 Examples:
   talon model pull                       every model of talon.yml that is on the hub

@@ -3,6 +3,7 @@
 mod agent;
 mod alone;
 mod bundled;
+mod chat;
 mod cli;
 mod client;
 mod completions;
@@ -84,6 +85,7 @@ async fn dispatch(command: Command, json: bool) -> Result<(), Failure> {
         Command::Task(command) => task::run(command, json).await,
         Command::Enqueue(arguments) => enqueue::run(arguments, json).await,
         Command::Agent(command) => agent::run(command, json).await,
+        Command::Chat(arguments) => chat::run(arguments, json).await,
         Command::Model(command) => model::run(command, json).await,
         Command::Eval(arguments) => eval::run(arguments, json).await,
         Command::Toolserver(arguments) => toolserver::run(arguments).await,

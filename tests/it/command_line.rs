@@ -34,6 +34,7 @@ fn every_command_has_help_and_the_important_ones_have_examples() {
         ("task watch", false),
         ("task cancel", false),
         ("enqueue", true),
+        ("chat", true),
         ("agent", false),
         ("agent list", false),
         ("agent validate", true),

@@ -12,6 +12,7 @@ mod server;
 mod silent_tool;
 
 mod clients;
+mod chat;
 mod command_line;
 mod damage;
 mod demo;
