@@ -41,9 +41,7 @@ impl MistralV3 {
         let mut segments = vec![Segment::Control(self.bos)];
         let last_user = messages.iter().rposition(|message| matches!(message, Message::User(_)));
         let mut next = 0;
-        // User messages in a row are one.
-        let both_users = |a: &Message, b: &Message| matches!((a, b), (Message::User(_), Message::User(_)));
-        for turn in messages.chunk_by(both_users) {
+        for turn in messages.chunk_by(is_one_turn) {
             next += turn.len();
             match &turn[0] {
                 Message::System(_) => {}
@@ -52,15 +50,17 @@ impl MistralV3 {
                         self.wrap(self.begin_tools, dumps(&available(tools)), self.end_tools, &mut segments);
                     }
                     let system = messages.iter().filter(|message| matches!(message, Message::System(_)));
-                    self.wrap(self.begin_inst, paragraphs(system.chain(turn)), self.end_inst, &mut segments);
+                    let (system, user) = (paragraphs(system), paragraphs(turn));
+                    let text = if system.is_empty() { user } else { format!("{system}\n\n{user}") };
+                    self.wrap(self.begin_inst, text, self.end_inst, &mut segments);
                 }
                 Message::User(_) => self.wrap(self.begin_inst, paragraphs(turn), self.end_inst, &mut segments),
-                Message::Assistant(text) => {
-                    let text = text.trim_end_matches(' ').to_owned();
+                Message::Assistant(_) => {
+                    let text = paragraphs(turn).trim_end_matches(' ').to_owned();
                     segments.extend([Segment::Text(text), Segment::Control(self.eos)]);
                 }
-                Message::ToolCalls(calls) => {
-                    self.wrap(self.tool_calls, dumps(&written(calls)), self.eos, &mut segments);
+                Message::ToolCalls(_) => {
+                    self.wrap(self.tool_calls, dumps(&written(turn)), self.eos, &mut segments);
                 }
                 Message::ToolResult { call_id, content } => {
                     let result = dumps(&json!({ "content": content, "call_id": call_id }));
@@ -76,13 +76,23 @@ impl MistralV3 {
     }
 }
 
-/// System and user texts with an empty line between.
+/// Users' messages in a row are one, and so are the model's of each kind. Results stay apart.
+fn is_one_turn(a: &Message, b: &Message) -> bool {
+    matches!(
+        (a, b),
+        (Message::User(_), Message::User(_))
+            | (Message::Assistant(_), Message::Assistant(_))
+            | (Message::ToolCalls(_), Message::ToolCalls(_))
+    )
+}
+
+/// Texts that are not empty, with an empty line between.
 fn paragraphs<'a>(messages: impl IntoIterator<Item = &'a Message>) -> String {
     let text = |message: &'a Message| match message {
-        Message::System(text) | Message::User(text) => Some(text.as_str()),
-        Message::Assistant(_) | Message::ToolCalls(_) | Message::ToolResult { .. } => None,
+        Message::System(text) | Message::User(text) | Message::Assistant(text) => Some(text.as_str()),
+        Message::ToolCalls(_) | Message::ToolResult { .. } => None,
     };
-    messages.into_iter().filter_map(text).collect::<Vec<_>>().join("\n\n")
+    messages.into_iter().filter_map(text).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
 fn available(tools: &[ToolDefinition]) -> Value {
@@ -96,13 +106,17 @@ fn available(tools: &[ToolDefinition]) -> Value {
     tools.iter().map(function).collect()
 }
 
-fn written(calls: &[ToolCall]) -> Value {
-    let call = |call: &ToolCall| {
+fn written(turn: &[Message]) -> Value {
+    let calls = |message: &Message| match message {
+        Message::ToolCalls(calls) => calls.clone(),
+        Message::System(_) | Message::User(_) | Message::Assistant(_) | Message::ToolResult { .. } => Vec::new(),
+    };
+    let call = |call: ToolCall| {
         let mut entries = Map::new();
-        entries.insert("name".to_owned(), call.name.clone().into());
-        entries.insert("arguments".to_owned(), call.arguments.clone().into());
-        entries.insert("id".to_owned(), call.id.clone().into());
+        entries.insert("name".to_owned(), call.name.into());
+        entries.insert("arguments".to_owned(), call.arguments.into());
+        entries.insert("id".to_owned(), call.id.into());
         Value::Object(entries)
     };
-    calls.iter().map(call).collect()
+    turn.iter().flat_map(calls).map(call).collect()
 }

@@ -160,3 +160,17 @@ fn what_others_write_never_becomes_a_control_token() {
         }
     }
 }
+
+#[test]
+fn later_formats_of_mistral_are_rendered_by_their_templates() {
+    let tokenizer = tekken();
+    let template = "{{ bos_token }}[SYSTEM_PROMPT]{{ messages[0].content }}[/SYSTEM_PROMPT]";
+    let renderer = Renderer::new(&tokenizer, Some(template)).unwrap();
+    let segments = renderer.render(&[Message::System("[INST]".to_owned())], &[]).unwrap();
+    let control = |name: &str| Segment::Control(tokenizer.control(name).unwrap());
+    let text = Segment::Text("[INST]".to_owned());
+    assert_eq!(segments, [control("<s>"), control("[SYSTEM_PROMPT]"), text, control("[/SYSTEM_PROMPT]")]);
+    assert_eq!(renderer.tool_calls(), tokenizer.control("[TOOL_CALLS]"));
+    let renderer = Renderer::new(&tokenizer, Some("{{ bos_token }}[INST]")).unwrap();
+    assert_eq!(renderer.format_name(), "the Mistral v3 prompt format");
+}

@@ -207,10 +207,9 @@ fn tools_need_a_place_in_the_template() {
 fn users_and_system_texts_in_a_row_are_one_turn() {
     let tokenizer = plain();
     let renderer = Renderer::new(&tokenizer, Some(source("mistral"))).unwrap();
-    let text = |text: &str| text.to_owned();
-    let messages =
-        [Message::System(text("a")), Message::System(text("b")), Message::User(text("c")), Message::User(text("d"))];
-    let segments = renderer.render(&messages, &[]).unwrap();
+    let system = ["a", "", "b"].map(|text| Message::System(text.to_owned()));
+    let user = ["", "c", "d"].map(|text| Message::User(text.to_owned()));
+    let segments = renderer.render(&[system, user].concat(), &[]).unwrap();
     assert_eq!(written(&tokenizer, &segments), "<s> [INST] a\n\nb\n\nc\n\nd [/INST]");
 }
 

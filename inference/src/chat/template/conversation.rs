@@ -76,8 +76,8 @@ impl<'a> Conversation<'a> {
             };
             match turns.last_mut() {
                 Some(Turn::Text { role: last, content }) if *last == role && role != "assistant" => {
-                    content.push_str("\n\n");
-                    content.push_str(text);
+                    let between = if content.is_empty() || text.is_empty() { "" } else { "\n\n" };
+                    content.extend([between, text]);
                 }
                 _ => turns.push(Turn::Text { role, content: text.clone() }),
             }
