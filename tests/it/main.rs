@@ -11,8 +11,8 @@ mod pdf;
 mod server;
 mod silent_tool;
 
-mod clients;
 mod chat;
+mod clients;
 mod command_line;
 mod damage;
 mod demo;
