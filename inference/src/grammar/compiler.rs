@@ -4,8 +4,9 @@
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use llguidance::api::TopLevelGrammar;
-use llguidance::{Matcher, ParserFactory, TokenParser};
+use llguidance::api::{GrammarInit, ParserLimits, TopLevelGrammar};
+use llguidance::{Logger, Matcher, ParserFactory, TokenParser};
+use toktrie::InferenceCapabilities;
 
 use super::kept::Kept;
 use super::limits::{self, Excess};
@@ -16,8 +17,10 @@ use crate::tokenizer::{TokenId, Tokenizer};
 
 /// What llguidance may spend on a grammar's terminals: enough for a material of a million characters.
 const LEXER_FUEL: u64 = 8_000_000;
-/// States of a grammar's lexer, which are added as they are needed: a kilobyte or two each.
+/// States of a grammar's lexer, which are added as they are needed: about a kilobyte each.
 const MAX_LEXER_STATES: usize = 100_000;
+/// The same where words are copied from material, of which the first token alone may be any.
+const MAX_LEXER_STATES_OF_COPIES: usize = 250_000;
 /// llguidance follows rules and references into each other by recursion. Only what is used is taken.
 const STACK_BYTES: usize = 128 << 20;
 /// The longest reason that an error repeats.
@@ -37,11 +40,9 @@ impl GrammarCompiler {
         let tool_calls = tool_calls.into();
         let vocabulary = Arc::new(Vocabulary::new(tokenizer));
         let mut factory = ParserFactory::new_simple(&vocabulary.environment).map_err(|error| error.to_string())?;
-        factory.quiet();
         let limits = factory.limits_mut();
         limits.verbose_errors = false;
         limits.initial_lexer_fuel = LEXER_FUEL;
-        limits.max_lexer_states = MAX_LEXER_STATES;
         Ok(GrammarCompiler { factory, vocabulary, tool_calls, kept: Mutex::default() })
     }
 
@@ -74,7 +75,8 @@ impl GrammarCompiler {
             let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, || {
                 check(form)?;
                 let text = lark::reply(self.tool_calls, form);
-                self.parser(text).map_err(|reason| self.blame(form, reason))
+                let max_states = if form.copies() { MAX_LEXER_STATES_OF_COPIES } else { MAX_LEXER_STATES };
+                self.parser(text, max_states).map_err(|reason| self.blame(form, reason))
             });
             let thread = thread.map_err(|error| failed(&format!("no thread to compile on: {error}")))?;
             thread.join().unwrap_or_else(|_| Err(failed("the compiler panicked")))
@@ -82,8 +84,11 @@ impl GrammarCompiler {
     }
 
     /// The grammar and the parser that it shares its lexer with.
-    fn parser(&self, text: String) -> Result<(Grammar, TokenParser), String> {
-        let parser = self.factory.create_parser(TopLevelGrammar::from_lark(text));
+    fn parser(&self, text: String, max_lexer_states: usize) -> Result<(Grammar, TokenParser), String> {
+        let grammar = GrammarInit::Serialized(TopLevelGrammar::from_lark(text));
+        let limits = ParserLimits { max_lexer_states, ..self.factory.limits().clone() };
+        let capabilities = InferenceCapabilities::default();
+        let parser = self.factory.create_parser_from_init_ext(grammar, Logger::new(0, 0), capabilities, limits);
         let parser = parser.map_err(|error| error.to_string())?;
         let matcher = Matcher::new(Ok(parser.clone()));
         // What is too much for a first token is refused here, not while decoding.
@@ -94,7 +99,7 @@ impl GrammarCompiler {
 
     /// Names the schema, and the part of it, that failed.
     fn blame(&self, form: &ReplyForm<'_>, reason: String) -> GrammarError {
-        let compile = |text: String| self.parser(text).map(drop);
+        let compile = |text: String| self.parser(text, MAX_LEXER_STATES).map(drop);
         let found = form.schemas().find_map(|(place, schema)| {
             let (pointer, reason) = culprit::find(schema, &compile)?;
             Some(GrammarError::Schema { place, pointer: clip(&pointer), reason: in_short(&reason) })

@@ -4,6 +4,9 @@
 
 use std::fmt::Write;
 
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
 use serde_json::{Map, Value, json};
 
 use super::walk::{model, takes};
@@ -108,6 +111,93 @@ fn hostile_schemas_end_in_a_grammar_or_an_error() {
     let grammar =
         model.grammars.compile(&Material::default(), &[], ToolChoice::None, Some(&json!({"const": 7}))).unwrap();
     assert!(takes(&model, grammar, "7"));
+}
+
+/// Keywords with values that may or may not make sense.
+fn any_garbage(random: &mut StdRng, depth: usize) -> Value {
+    let keywords = [
+        "type",
+        "enum",
+        "const",
+        "anyOf",
+        "oneOf",
+        "allOf",
+        "not",
+        "$ref",
+        "properties",
+        "patternProperties",
+        "additionalProperties",
+        "required",
+        "items",
+        "prefixItems",
+        "minItems",
+        "maxItems",
+        "minLength",
+        "maxLength",
+        "pattern",
+        "format",
+        "minimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "minProperties",
+        "maxProperties",
+        "$defs",
+        "$id",
+        "$anchor",
+        "$schema",
+        "x-guidance",
+        "if",
+    ];
+    let texts = [
+        "object",
+        "string",
+        "integer",
+        "array",
+        "date",
+        "uuid",
+        "#",
+        "#/$defs/a",
+        "#/properties/a",
+        "a",
+        "^(a|b)*$",
+        "[",
+        "€\u{0}",
+        "http://json-schema.org/draft-07/schema#",
+        "verbatim",
+    ];
+    match random.random_range(0..if depth == 0 { 6 } else { 10 }) {
+        0 | 1 => json!(texts.choose(random).unwrap()),
+        2 => json!(random.random_range(-3..20)),
+        3 => [json!(u64::MAX), json!(-1e308), json!(0.1), json!(1e-300)].choose(random).unwrap().clone(),
+        4 => json!(random.random_bool(0.5)),
+        5 => Value::Null,
+        6 => (0..random.random_range(0..4)).map(|_| any_garbage(random, depth - 1)).collect(),
+        _ => {
+            let names = (0..random.random_range(0..5)).map(|_| match random.random_bool(0.8) {
+                true => *keywords.choose(random).unwrap(),
+                false => ["a", "b", ""].choose(random).unwrap(),
+            });
+            let names: Vec<&str> = names.collect();
+            names.into_iter().map(|name| (name.to_owned(), any_garbage(random, depth - 1))).collect()
+        }
+    }
+}
+
+#[test]
+fn garbage_ends_in_a_grammar_or_an_error() {
+    let (model, mut random) = (model(), StdRng::seed_from_u64(41));
+    let mut num_refused = 0;
+    for _ in 0..1000 {
+        let schema = any_garbage(&mut random, 5);
+        if let Some(message) = run(&model, AnswerForm::Json(schema.clone())) {
+            assert!(
+                message.starts_with("answer schema cannot be enforced") && message.len() < 2000,
+                "{schema}: {message}"
+            );
+            num_refused += 1;
+        }
+    }
+    assert!((300..900).contains(&num_refused), "{num_refused} of 1000");
 }
 
 #[test]

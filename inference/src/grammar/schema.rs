@@ -193,7 +193,7 @@ mod tests {
         let grammar = compile(&model, &schema, &material);
         let mut random = StdRng::seed_from_u64(7);
         let answers: Vec<Value> =
-            (0..200).map(|_| value_of(any_answer(&model, grammar.clone(), &mut random))).collect();
+            (0..400).map(|_| value_of(any_answer(&model, grammar.clone(), &mut random))).collect();
         for answer in &answers {
             assert_eq!(invented(&schema, answer, &material), None, "{answer}");
             for name in ["name", "size", "kind", "list", "single"] {

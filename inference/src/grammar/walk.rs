@@ -45,7 +45,7 @@ pub(super) fn any_tokens(model: &Model, mut grammar: Grammar, random: &mut StdRn
         let ids = (0..).map(TokenId);
         let allowed: Vec<TokenId> = ids.zip(&logits).filter(|(_, logit)| logit.is_finite()).map(|(id, _)| id).collect();
         let closing: Vec<TokenId> = allowed.iter().copied().filter(|id| closes(model, *id)).collect();
-        let from = if !closing.is_empty() && random.random_bool(0.3) { &closing } else { &allowed };
+        let from = if !closing.is_empty() && random.random_bool(0.15) { &closing } else { &allowed };
         let next = *from.choose(random).unwrap();
         if next == model.tokenizer.eos() {
             break;
