@@ -1,7 +1,7 @@
 # The project's commands. `make demo` needs a Rust toolchain, gcc and make, and nothing else; `make test` needs python3
 # with venv and npm too, and has apt install them where they are missing.
 
-.PHONY: help demo eval test lint fmt clippy doc deny deny-advisories typos bench bench-peers model
+.PHONY: help demo eval test lint fmt clippy doc deny deny-advisories typos bench bench-peers bench-server model
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile
@@ -48,6 +48,10 @@ FORMATS ?= q4_k_m q4_0 q8_0
 ROUNDS ?= 5
 bench-peers: ## the engine against llama.cpp and candle-transformers; SHAPES="1b 7b", MODELS=, ROUNDS=, LONG=1
 	SHAPES="$(SHAPES)" FORMATS="$(FORMATS)" MODELS="$(MODELS)" ROUNDS="$(ROUNDS)" LONG="$(LONG)" benches/peers/run.sh
+
+# Needs what bench-peers needs.
+bench-server: ## the server against llama-server, and what prefixes, schemas and drafts are worth; WORKS=pool, ROUNDS=
+	benches/server/run.sh
 
 # Needs Python and three hours; models/pocket/README.md says more.
 model: ## retrain the bundled model
