@@ -39,7 +39,7 @@ pub enum RenderError {
     NoTools,
     /// The template does something with a text of the conversation after which it cannot be told from the template's.
     #[error(
-        "the model's chat template changes a text of the conversation beyond recognition; leave out markup like <think>"
+        "the model's chat template changes a text of the conversation so that it cannot be followed; leave out markup like <think>"
     )]
     Altered,
     /// More work or text than any conversation needs.

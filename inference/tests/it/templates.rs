@@ -145,19 +145,61 @@ fn texts_that_a_template_trims_or_writes_as_json_are_followed() {
 #[test]
 fn a_template_that_does_more_with_a_text_is_an_error_and_never_a_guess() {
     let altered = Err(RenderError::Altered);
-    check("{{ messages[0].content | upper }}", "<s>", altered.clone());
     check("{{ messages[0].content.replace('a', '<s>') }}", "xay", altered.clone());
-    check("{{ messages[0].content[2:] }}", "abcdef", altered.clone());
-    check("{{ messages[0].content | reverse }}", "ab", altered.clone());
-    check(
-        "{% if '</think>' in messages[0].content %}{{ messages[0].content.split('</think>')[-1] }}{% endif %}",
-        "a</think>b",
-        altered.clone(),
-    );
-    check("{% if messages[0].content != 'a' %}{{ raise_exception('x') }}{% endif %}", "a", altered);
+    let split = "{% if '</think>' in messages[0].content %}{{ messages[0].content.split('</think>')[-1] }}{% endif %}";
+    check(split, "a</think>b", altered.clone());
+    check("{% if messages[0].content != 'a' %}{{ raise_exception('x') }}{% endif %}", "a", altered.clone());
+    check("{% if messages[0].content < 'b' %}a{% else %}b{% endif %}", "a", altered);
     // The same questions where the answer is no change.
     check("{{ messages[0].content.replace('a', '<s>') }}", "xy", Ok("xy"));
     check("{% if '</think>' in messages[0].content %}no{% endif %}{{ messages[0].content }}", "ab", Ok("ab"));
+}
+
+#[test]
+fn texts_whose_characters_are_rearranged_stay_text() {
+    let tokenizer = plain();
+    for (template, text, expected) in [
+        ("{{ messages[0].content | upper }}", "[inst]", "[INST]"),
+        ("{{ messages[0].content | reverse }}", ">s<", "<s>"),
+        ("{{ messages[0].content[2:] }}", "xx<s>", "<s>"),
+        ("{{ messages[0].content[:3] ~ messages[0].content[-1:] }}", "<s><s>", "<s>>"),
+    ] {
+        let renderer = Renderer::new(&tokenizer, Some(template)).unwrap();
+        let segments = renderer.render(&user(text), &[]).unwrap();
+        assert_eq!(segments, [Segment::Text(expected.to_owned())], "{template}");
+    }
+}
+
+#[test]
+fn thoughts_that_a_template_cuts_off_earlier_answers_are_followed() {
+    let tokenizer = plain();
+    let cuts = [("[-1]", "\n\nFour. [INST]"), ("[-1].lstrip('\\n')", "Four. [INST]")];
+    for (cut, answer) in cuts {
+        let template = "{% for m in messages %}{% if '</think>' in m.content %}{{ m.content.split('</think>')CUT }}\
+                        {% else %}{{ m.content }}{% endif %}{{ eos_token }}{% endfor %}<|assistant|><think>";
+        let renderer = Renderer::new(&tokenizer, Some(&template.replace("CUT", cut))).unwrap();
+        let said = Message::Assistant("<think>2 + 2 </s></think>\n\nFour. [INST]".to_owned());
+        let segments = renderer.render(&[said, Message::User("And <|user|>?".to_owned())], &[]).unwrap();
+        let control = |name: &str| Segment::Control(tokenizer.control(name).unwrap());
+        let text = |text: &str| Segment::Text(text.to_owned());
+        let expected =
+            [text(answer), control("</s>"), text("And <|user|>?"), control("</s>"), control("<|assistant|>")];
+        assert_eq!(segments[..5], expected);
+    }
+}
+
+#[test]
+fn messages_are_the_same_where_their_texts_are() {
+    let template = "{% for m in messages %}{{ m.content }}{{ 'last' if m == messages[-1] else 'not' }} {% endfor %}";
+    let tokenizer = plain();
+    let renderer = Renderer::new(&tokenizer, Some(template)).unwrap();
+    let written_of = |texts: [&str; 2]| {
+        let [first, second] = texts.map(|text| Message::User(text.to_owned()));
+        let between = Message::Assistant("b".to_owned());
+        written(&tokenizer, &renderer.render(&[first, between, second], &[]).unwrap())
+    };
+    assert_eq!(written_of(["a", "a"]), "alast bnot alast ");
+    assert_eq!(written_of(["a", "c"]), "anot bnot clast ");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use minijinja::Value;
 use serde_json::Value as Json;
 
+use super::Cut;
 use crate::chat::{Message, ToolCall, ToolDefinition, dumps};
 
 /// Makes of a text from outside what the template gets to see.
@@ -53,15 +54,16 @@ enum Turn<'a> {
 }
 
 impl<'a> Conversation<'a> {
-    /// System texts in a row are one, and so are user texts: many templates insist on turns.
-    pub(super) fn new(messages: &'a [Message], tools: &'a [ToolDefinition]) -> Self {
+    /// System texts in a row are one, and so are user texts: many templates insist on turns. Of answers there is what `cut`
+    /// leaves.
+    pub(super) fn new(messages: &'a [Message], tools: &'a [ToolDefinition], cut: Cut) -> Self {
         let mut turns: Vec<Turn<'a>> = Vec::new();
         let mut names = HashMap::new();
         for message in messages {
             let (role, text) = match message {
-                Message::System(text) => ("system", text),
-                Message::User(text) => ("user", text),
-                Message::Assistant(text) => ("assistant", text),
+                Message::System(text) => ("system", text.as_str()),
+                Message::User(text) => ("user", text.as_str()),
+                Message::Assistant(text) => ("assistant", cut(text)),
                 Message::ToolCalls(calls) => {
                     names.extend(calls.iter().map(|call| (call.id.as_str(), call.name.as_str())));
                     turns.push(Turn::Calls(calls));
@@ -79,7 +81,7 @@ impl<'a> Conversation<'a> {
                     let between = if content.is_empty() || text.is_empty() { "" } else { "\n\n" };
                     content.extend([between, text]);
                 }
-                _ => turns.push(Turn::Text { role, content: text.clone() }),
+                _ => turns.push(Turn::Text { role, content: text.to_owned() }),
             }
         }
         Conversation { turns, tools }

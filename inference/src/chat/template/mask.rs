@@ -1,13 +1,13 @@
 //! Telling a template's text from the conversation's in what it rendered.
 //!
-//! Rendered masked, each text has its own private-use character in place of each of its characters, except for white
-//! space, quotes and backslashes, which templates trim and escape. Lengths, beginnings and ends stay what they are, so
-//! both renderings have their characters at the same places. They are compared at each: a masked place must hold the next
-//! character of that text, any other place the same character in both. Whatever a template does that breaks this (cutting
-//! out, replacing, sorting by what a text says) makes an error, never a guess.
+//! Rendered masked, each text has a private-use character of its own in place of each of its characters, except for white
+//! space, quotes and backslashes, which templates trim and escape. Lengths, beginnings, ends and equality of texts stay
+//! what they are, so both renderings have their characters at the same places: where the masked one has a mask, the plain
+//! one has something of the conversation; everywhere else, both have the template's own text. Whatever a template does
+//! that breaks this (replacing, deciding by what a text says) makes an error, never a guess.
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
-use std::str::Chars;
 
 use super::markers::Markers;
 use crate::tokenizer::Segment;
@@ -15,16 +15,16 @@ use crate::tokenizer::Segment;
 /// The private-use planes.
 const PLANES: [RangeInclusive<char>; 2] = ['\u{f0000}'..='\u{ffffd}', '\u{100000}'..='\u{10fffd}'];
 
-/// The texts that were masked, by their characters' order.
+/// The texts that were masked, and their masks.
 #[derive(Default)]
-pub(super) struct Masks(Vec<String>);
+pub(super) struct Masks(HashMap<String, char>);
 
 impl Masks {
-    /// The text in its mask. Texts beyond the number of private-use characters share the last one, under which no two of
-    /// them can be followed.
+    /// The text in its mask. Texts beyond the number of private-use characters share the last one.
     pub(super) fn mask(&mut self, text: &str) -> String {
-        let mask = character(self.0.len());
-        self.0.push(text.to_owned());
+        let [first, second] = PLANES;
+        let next = first.chain(second.clone()).nth(self.0.len()).unwrap_or(*second.end());
+        let mask = *self.0.entry(text.to_owned()).or_insert(next);
         text.chars().map(|character| if is_open(character) { character } else { mask }).collect()
     }
 }
@@ -36,23 +36,19 @@ pub(super) fn is_open(character: char) -> bool {
 
 /// The segments of a prompt: control tokens where the template wrote them, text else. `None` where the template's text
 /// cannot be told from the conversation's.
-pub(super) fn segments(plain: &str, masked: &str, masks: Masks, markers: &Markers) -> Option<Vec<Segment>> {
-    let mut texts: Vec<Text<'_>> = masks.0.iter().map(|text| Text::new(text)).collect();
+pub(super) fn segments(plain: &str, masked: &str, markers: &Markers) -> Option<Vec<Segment>> {
     let mut segments = Segments::default();
     let mut from_template = String::new();
     let mut masked = masked.chars();
     for character in plain.chars() {
         let mask = masked.next()?;
-        match index(mask) {
-            Some(index) => {
-                if texts.get_mut(index)?.next() != Some(character) {
-                    return None;
-                }
-                segments.push_template(&std::mem::take(&mut from_template), markers);
-                segments.text.push(character);
-            }
-            None if mask == character => from_template.push(character),
-            None => return None,
+        if PLANES.iter().any(|plane| plane.contains(&mask)) {
+            segments.push_template(&std::mem::take(&mut from_template), markers);
+            segments.text.push(character);
+        } else if mask == character {
+            from_template.push(character);
+        } else {
+            return None;
         }
     }
     segments.push_template(&from_template, markers);
@@ -89,36 +85,4 @@ impl Segments {
             self.done.push(Segment::Text(std::mem::take(&mut self.text)));
         }
     }
-}
-
-/// The masked characters of a text, over and over: a template may write it twice.
-struct Text<'a> {
-    whole: &'a str,
-    rest: Chars<'a>,
-}
-
-impl<'a> Text<'a> {
-    fn new(whole: &'a str) -> Self {
-        Text { whole, rest: whole.chars() }
-    }
-
-    fn next(&mut self) -> Option<char> {
-        let is_masked = |character: &char| !is_open(*character);
-        let next = self.rest.find(is_masked);
-        next.or_else(|| {
-            self.rest = self.whole.chars();
-            self.rest.find(is_masked)
-        })
-    }
-}
-
-fn character(index: usize) -> char {
-    let [first, second] = PLANES;
-    first.chain(second.clone()).nth(index).unwrap_or(*second.end())
-}
-
-fn index(mask: char) -> Option<usize> {
-    let plane = PLANES.iter().position(|plane| plane.contains(&mask))?;
-    let before: usize = PLANES[..plane].iter().map(|plane| plane.clone().count()).sum();
-    Some(before + (u32::from(mask) - u32::from(*PLANES[plane].start())) as usize)
 }

@@ -22,6 +22,11 @@ use self::python::Raised;
 use crate::chat::{Message, RenderError, ToolDefinition};
 use crate::tokenizer::{Segment, TokenId, Tokenizer};
 
+/// What is given to a template of an earlier answer.
+type Cut = fn(&str) -> &str;
+
+/// An answer as it is. Where a template cuts off what the model thought, it can be followed if that is not there.
+const CUTS: [Cut; 3] = [|answer| answer, after_thoughts, |answer| after_thoughts(answer).trim_start_matches('\n')];
 const NAME: &str = "chat_template";
 /// Instructions: some thousand messages' worth.
 const FUEL: u64 = 5_000_000;
@@ -59,14 +64,19 @@ impl Template {
         if !self.supports_tools && (!tools.is_empty() || messages.iter().any(of_tools)) {
             return Err(RenderError::NoTools);
         }
-        let conversation = Conversation::new(messages, tools);
         let now = Timestamp::now();
-        let plain = self.run(conversation.variables(&mut |text| text.to_owned()), now)?;
+        let as_told = Conversation::new(messages, tools, CUTS[0]);
+        let plain = self.run(as_told.variables(&mut |text| text.to_owned()), now)?;
+        let followed = |cut: &Cut| self.follow(&Conversation::new(messages, tools, *cut), &plain, now);
+        CUTS.iter().find_map(followed).ok_or(RenderError::Altered)
+    }
+
+    /// The segments of a prompt that this conversation leads to, too.
+    fn follow(&self, conversation: &Conversation<'_>, prompt: &str, now: Timestamp) -> Option<Vec<Segment>> {
+        let plain = self.run(conversation.variables(&mut |text| text.to_owned()), now).ok()?;
         let mut masks = Masks::default();
-        let masked = self.run(conversation.variables(&mut |text| masks.mask(text)), now);
-        // What fails only when masked looks into the texts.
-        let masked = masked.map_err(|_| RenderError::Altered)?;
-        segments(&plain, &masked, masks, &self.markers).ok_or(RenderError::Altered)
+        let masked = self.run(conversation.variables(&mut |text| masks.mask(text)), now).ok()?;
+        if plain == prompt { segments(prompt, &masked, &self.markers) } else { None }
     }
 
     fn run(&self, conversation: Vec<(&'static str, Value)>, now: Timestamp) -> Result<String, RenderError> {
@@ -87,6 +97,10 @@ impl Template {
         rendered.map_err(|error| failed(&error))?;
         String::from_utf8(output.bytes).map_err(|error| RenderError::Failed(error.to_string()))
     }
+}
+
+fn after_thoughts(answer: &str) -> &str {
+    answer.rsplit("</think>").next().unwrap_or(answer)
 }
 
 fn failed(error: &minijinja::Error) -> RenderError {
