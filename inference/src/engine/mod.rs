@@ -31,6 +31,7 @@ mod metrics;
 mod params;
 mod run;
 mod stats;
+mod step_cost;
 
 pub use block_manager::CacheSalt;
 pub use command::{Event, FinishReason, GenerateRequest, Usage};

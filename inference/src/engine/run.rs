@@ -20,6 +20,7 @@ use super::scheduler::{Scheduler, StepPlan};
 use super::sequence::{Sequence, SequenceId};
 use super::speculation::Speculation;
 use super::stats::{EngineStats, Limits, Shared};
+use super::step_cost::StepCost;
 use crate::backend::{BLOCK_TOKENS, Backend, Logits, ModelInput};
 use crate::tokenizer::TokenId;
 
@@ -54,6 +55,7 @@ pub fn start<B: Backend + 'static>(
     let no_thread = |error: std::io::Error| InvalidConfig::NoThread(error.to_string());
     let mut engine = Engine {
         max_draft_tokens: config.max_draft_tokens,
+        step_cost: StepCost::default(),
         masks: Masks::start().map_err(no_thread)?,
         scheduler: Scheduler::new(config, num_blocks),
         backend,
@@ -98,6 +100,7 @@ pub(super) struct Engine<B> {
     pub(super) samples: Vec<Sample>,
     pub(super) masks: Masks,
     pub(super) max_draft_tokens: usize,
+    pub(super) step_cost: StepCost,
     next_number: u64,
     commands: Receiver<Command>,
     closing: bool,
@@ -124,8 +127,8 @@ impl Request {
     }
 
     /// What `tokens` may go on with, as far as it is allowed.
-    pub(super) fn draft(&mut self, tokens: &[TokenId], num_rows: usize, max: usize) -> Vec<TokenId> {
-        let drafts = self.speculation.draft(tokens, num_rows, max);
+    pub(super) fn draft(&mut self, tokens: &[TokenId], price: f32, max: usize) -> Vec<TokenId> {
+        let drafts = self.speculation.draft(tokens, price, max);
         // A grammar that panics does so again when the token is chosen.
         let num_allowed = catch_unwind(AssertUnwindSafe(|| self.sampler.num_allowed(drafts))).unwrap_or(0);
         drafts[..num_allowed].to_vec()
@@ -253,6 +256,9 @@ impl<B: Backend> Engine<B> {
             }
         }
         let elapsed = began.elapsed();
+        if self.plan.only_decodes() {
+            self.step_cost.observe(self.plan.num_rows(), elapsed);
+        }
         self.stats.observe_step(elapsed);
         self.metrics.stepped(elapsed);
     }

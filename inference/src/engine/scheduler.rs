@@ -67,6 +67,11 @@ impl Chunk {
 pub(crate) type Draft<'a> = dyn FnMut(&Sequence, usize, usize) -> Vec<TokenId> + 'a;
 
 impl StepPlan {
+    /// Whether no prompt is read in it.
+    pub(crate) fn only_decodes(&self) -> bool {
+        self.chunks.iter().all(|chunk| chunk.num_rows == chunk.num_logits())
+    }
+
     pub(crate) fn num_rows(&self) -> usize {
         self.chunks.iter().map(|chunk| chunk.num_rows).sum()
     }

@@ -15,8 +15,6 @@ const EXPECTED: [f32; LONGEST_MATCH] = [0.2, 0.5, 0.7, 0.8, 0.9];
 const LEARNING: f32 = 0.15;
 /// How far each token that was not drafted takes expectations back to the start, so that they are tried again.
 const FORGETTING: f32 = 0.01;
-/// Reading the weights takes as long as computing so many rows.
-const WEIGHT_ROWS: f32 = 10.0;
 
 /// What is known of one request's drafts.
 #[derive(Clone, Debug)]
@@ -34,12 +32,11 @@ impl Default for Speculation {
 }
 
 impl Speculation {
-    /// Tokens that may follow `tokens`: at most `max`, and as many as pay in a step that has `num_rows` without them.
-    pub(super) fn draft<'a>(&mut self, tokens: &'a [TokenId], num_rows: usize, max: usize) -> &'a [TokenId] {
+    /// Tokens that may follow `tokens`: at most `max`, and as many as pay where a row more costs `price` of what a token
+    /// costs without drafts.
+    pub(super) fn draft<'a>(&mut self, tokens: &'a [TokenId], price: f32, max: usize) -> &'a [TokenId] {
         self.match_len = 0;
         let Some((start, match_len)) = last_match(tokens) else { return &[] };
-        // A row costs this share of what a token costs without drafts.
-        let price = num_rows as f32 / (num_rows as f32 + WEIGHT_ROWS);
         let mut expected = 1.0;
         let pays = |index: &usize| {
             expected *= self.accepted[(match_len + index - 1).min(LONGEST_MATCH - 1)];
@@ -97,7 +94,7 @@ mod tests {
 
     #[track_caller]
     fn check(tokens: &[u32], expected: &[u32]) {
-        assert_eq!(Speculation::default().draft(&ids(tokens), 1, 3), ids(expected));
+        assert_eq!(Speculation::default().draft(&ids(tokens), 0.09, 3), ids(expected));
     }
 
     #[test]
@@ -121,10 +118,10 @@ mod tests {
     }
 
     #[test]
-    fn a_full_step_takes_only_drafts_that_are_nearly_certain() {
+    fn the_dearer_a_row_the_shorter_is_the_draft() {
         let tokens = ids(&[1, 2, 3, 4, 5, 6, 1, 2]);
-        let num_drafts = |num_rows| Speculation::default().draft(&tokens, num_rows, 8).len();
-        assert_eq!((num_drafts(1), num_drafts(16), num_drafts(500)), (6, 0, 0));
+        let num_drafts = |price| Speculation::default().draft(&tokens, price, 8).len();
+        assert_eq!((num_drafts(0.09), num_drafts(0.4), num_drafts(0.6)), (6, 1, 0));
     }
 
     #[test]
@@ -132,13 +129,13 @@ mod tests {
         let tokens = ids(&[1, 2, 3, 4, 5, 6, 1, 2]);
         let mut speculation = Speculation::default();
         let refused = (0..100).take_while(|_| {
-            let num_drafts = speculation.draft(&tokens, 1, 8).len();
+            let num_drafts = speculation.draft(&tokens, 0.09, 8).len();
             speculation.observe(num_drafts, 0);
             num_drafts > 0
         });
         assert!((5..20).contains(&refused.count()));
         let pauses = (0..100).take_while(|_| {
-            let num_drafts = speculation.draft(&tokens, 1, 8).len();
+            let num_drafts = speculation.draft(&tokens, 0.09, 8).len();
             speculation.observe(num_drafts, num_drafts);
             num_drafts == 0
         });
@@ -149,11 +146,11 @@ mod tests {
     fn accepted_drafts_get_longer() {
         let tokens = ids(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 1]);
         let mut speculation = Speculation::default();
-        let first = speculation.draft(&tokens, 4, 12).len();
+        let first = speculation.draft(&tokens, 0.3, 12).len();
         for _ in 0..30 {
-            let num_drafts = speculation.draft(&tokens, 1, 12).len();
+            let num_drafts = speculation.draft(&tokens, 0.09, 12).len();
             speculation.observe(num_drafts, num_drafts);
         }
-        assert!(first < speculation.draft(&tokens, 4, 12).len());
+        assert!(first < speculation.draft(&tokens, 0.3, 12).len());
     }
 }

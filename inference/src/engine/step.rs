@@ -22,10 +22,12 @@ impl<B: Backend> Engine<B> {
 
     /// Whose turn it is. Who is admitted gives back its place in the line.
     fn plan(&mut self) {
-        let Engine { scheduler, requests, plan, max_draft_tokens, .. } = self;
-        scheduler.plan(plan, &mut |sequence, num_rows, max| match requests.get_mut(&sequence.id) {
-            Some(request) => request.draft(&sequence.tokens, num_rows, max.min(*max_draft_tokens)),
-            None => Vec::new(),
+        let Engine { scheduler, requests, plan, max_draft_tokens, step_cost, .. } = self;
+        let base_rows = step_cost.base_rows();
+        scheduler.plan(plan, &mut |sequence, num_rows, max| {
+            let Some(request) = requests.get_mut(&sequence.id) else { return Vec::new() };
+            let price = num_rows as f64 / (num_rows as f64 + base_rows);
+            request.draft(&sequence.tokens, price as f32, max.min(*max_draft_tokens))
         });
         let now = Instant::now();
         for (id, num_cached) in &self.plan.admitted {
