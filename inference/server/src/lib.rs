@@ -50,7 +50,9 @@ struct Serving {
 
 impl Serving {
     fn model(&self, name: &str) -> Result<&ChatModel, Refusal> {
-        self.models.get(name).ok_or_else(|| Refusal::unknown_model(name, self.models.keys()))
+        self.models
+            .get(name)
+            .ok_or_else(|| Refusal::unknown_model(name, &self.models.keys().map(String::as_str).collect::<Vec<_>>()))
     }
 
     /// The only model where none is named.
@@ -58,7 +60,7 @@ impl Serving {
         match (name, self.models.first_key_value()) {
             (Some(name), _) => self.model(name),
             (None, Some((_, only))) if self.models.len() == 1 => Ok(only),
-            (None, _) => Err(Refusal::invalid("model", "missing_parameter", "there are several models; name one")),
+            (None, _) => Err(Refusal::invalid("model", "missing_parameter", "name a model; /v1/models lists them")),
         }
     }
 }

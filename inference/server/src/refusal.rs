@@ -78,8 +78,8 @@ impl Refusal {
     }
 
     /// There is no model of that name.
-    pub(crate) fn unknown_model<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> Self {
-        let known = known.map(String::as_str).collect::<Vec<_>>().join(", ");
+    pub(crate) fn unknown_model(name: &str, known: &[&str]) -> Self {
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         let message = format!("there is no model {name:?}; this server has {known}");
         Refusal::new(StatusCode::NOT_FOUND, "model_not_found", message).about("model")
     }

@@ -27,7 +27,7 @@ mod tests {
     #[test]
     fn an_id_of_the_form_stays_and_others_get_one_of_their_own() {
         assert_eq!(for_model("a1B2c3D4e"), "a1B2c3D4e");
-        let (first, second) = (for_model("call_abc"), for_model("call_abd"));
+        let (first, second) = (for_model("call_abc"), for_model("call_xyz"));
         assert_ne!(first, second);
         assert_eq!(first, for_model("call_abc"));
         assert_eq!(for_model(&first), first);

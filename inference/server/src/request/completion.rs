@@ -13,6 +13,8 @@ use crate::refusal::Refusal;
 
 /// OpenAI's default.
 const DEFAULT_MAX_TOKENS: usize = 16;
+/// The most answers of a request, to all its prompts.
+const MAX_ANSWERS: usize = 128;
 
 /// Text that the model goes on with, without any chat's format.
 #[derive(ToSchema)]
@@ -75,6 +77,11 @@ impl CompletionRequest {
         let prompts = own.prompt.check()?;
         let Generation { params, answer, stop, delivery, routing } =
             generation.check(model, headers, options, limits)?;
+        let num_answers = prompts.len() * params.len();
+        if num_answers > MAX_ANSWERS {
+            let message = format!("prompt and n ask for {num_answers} answers but at most {MAX_ANSWERS} are given");
+            return Err(Refusal::invalid("n", "invalid_value", message));
+        }
         let request = |prompt: &_, params: &_| CompleteRequest {
             prompt: Clone::clone(prompt),
             answer: answer.clone(),

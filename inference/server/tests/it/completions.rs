@@ -100,6 +100,7 @@ async fn what_cannot_be_done_is_refused_by_name() {
         (json!({ "prompt": [3072] }), "prompt", "invalid_value"),
         (json!({ "prompt": [[]] }), "prompt", "invalid_value"),
         (json!({ "prompt": vec!["x"; 65] }), "prompt", "invalid_value"),
+        (json!({ "prompt": vec!["x"; 64], "n": 3 }), "n", "invalid_value"),
         (json!({ "prompt": "word ".repeat(3000) }), "prompt", "context_length_exceeded"),
         (json!({ "logprobs": 21 }), "logprobs", "invalid_value"),
         (json!({ "logprobs": true }), "logprobs", "invalid_value"),

@@ -1,16 +1,19 @@
 //! Limits of the model, the engine and the server.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use axum::Router;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use inference::EngineConfig;
 use inference_server::Options;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
-use crate::world::{PATIENT, World, endless, refusal, request, with, world};
+use crate::scripted::scripted;
+use crate::world::{PATIENT, World, client, refusal, request, with, world};
 
 #[tokio::test]
 async fn a_conversation_that_does_not_fit_is_refused_with_both_numbers() {
@@ -44,18 +47,22 @@ async fn a_body_that_does_not_come_is_given_up() {
 
 #[tokio::test]
 async fn a_reply_that_takes_too_long_is_given_up() {
-    let options = Options { request_timeout: Duration::from_millis(20), ..PATIENT };
-    let world = World::new(EngineConfig::default(), options).await;
-    let (status, error) = world.refuse(&endless()).await;
+    let options = Options { request_timeout: Duration::from_millis(100), ..PATIENT };
+    let (backend, script) = scripted();
+    let world = World::with_backend(backend, EngineConfig::default(), options).await;
+    let asked = with(&json!({ "response_format": null, "max_tokens": 2000 }));
+    let ended = world.pass_until(&script, || world.ended("deadline") == 1.0);
+    let ((status, error), ()) = tokio::join!(world.refuse(&asked), ended);
     assert_eq!((status, &error["code"]), (504, &json!("deadline_passed")), "{error}");
-    assert_eq!(world.ended("deadline"), 1.0);
 }
 
 #[tokio::test]
 async fn a_full_engine_says_when_to_come_back() {
+    let (backend, _script) = scripted();
     let config = EngineConfig { max_num_seqs: 1, max_waiting: 1, ..EngineConfig::default() };
-    let world = World::new(config, PATIENT).await;
-    let body = endless();
+    let world = World::with_backend(backend, config, PATIENT).await;
+    let body = request();
+    // Nothing is computed: of those who are not refused, none is answered.
     let mut answers: FuturesUnordered<_> = (0..8).map(|_| world.ask(&body)).collect();
     let first = answers.next().await.unwrap();
     assert_eq!(first.headers()["retry-after"], "1");
@@ -65,12 +72,12 @@ async fn a_full_engine_says_when_to_come_back() {
 
 #[tokio::test]
 async fn a_request_that_is_taken_in_part_is_not_taken() {
+    let (backend, script) = scripted();
     let config = EngineConfig { max_num_seqs: 1, max_waiting: 2, ..EngineConfig::default() };
-    let world = World::new(config, PATIENT).await;
-    let mut asked = endless();
-    asked["n"] = json!(16);
+    let world = World::with_backend(backend, config, PATIENT).await;
+    let asked = with(&json!({ "response_format": null, "max_tokens": 2000, "n": 16 }));
     assert_eq!(world.refuse(&asked).await.0, 429);
-    crate::world::until(|| world.is_at_rest()).await;
+    world.pass_until(&script, || world.is_at_rest()).await;
     assert_eq!(world.ended("length"), 0.0);
 }
 
@@ -85,14 +92,33 @@ async fn an_engine_that_stops_says_so() {
 }
 
 #[tokio::test]
+async fn a_server_without_models_says_so() {
+    let url = serve(inference_server::router(BTreeMap::new(), PATIENT).into()).await;
+    let list: Value = client().get(format!("{url}/v1/models")).send().await.unwrap().json().await.unwrap();
+    assert_eq!(list["data"], json!([]));
+    let ask = async |path: &str, body: Value| {
+        refusal(client().post(url.clone() + path).json(&body).send().await.unwrap()).await
+    };
+    let (status, error) = ask("/v1/chat/completions", request()).await;
+    assert_eq!((status, &error["message"]), (404, &json!("there is no model \"pocket\"; this server has none")));
+    let (status, error) = ask("/tokenize", json!({ "prompt": "x" })).await;
+    assert_eq!((status, &error["param"]), (400, &json!("model")));
+}
+
+#[tokio::test]
 async fn a_server_that_loads_says_so_on_every_route() {
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, inference_server::loading(3)).await.unwrap() });
+    let url = serve(inference_server::loading(3)).await;
     for path in ["/v1/chat/completions", "/v1/completions", "/v1/models", "/v1/models/x", "/tokenize", "/detokenize"] {
-        let answer = crate::world::client().post(format!("{url}{path}")).send().await.unwrap();
+        let answer = client().post(format!("{url}{path}")).send().await.unwrap();
         assert_eq!(answer.headers()["retry-after"], "3");
         let (status, error) = refusal(answer).await;
         assert_eq!((status, &error["code"]), (503, &json!("starting")), "{path}");
     }
+}
+
+async fn serve(router: Router) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    url
 }

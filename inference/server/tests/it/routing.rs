@@ -6,7 +6,8 @@ use inference::EngineConfig;
 use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
 
-use crate::world::{PATIENT, World, endless, refusal, until, with, world};
+use crate::scripted::scripted;
+use crate::world::{PATIENT, World, endless, refusal, with, world};
 
 #[tokio::test]
 async fn a_deadline_ends_an_answer_wherever_it_is_said() {
@@ -47,28 +48,33 @@ async fn tenants_share_computed_beginnings_only_with_themselves() {
 
 #[tokio::test]
 async fn the_urgent_go_first() {
+    let (backend, script) = scripted();
     let config = EngineConfig { max_num_seqs: 1, ..EngineConfig::default() };
-    let world = World::new(config, PATIENT).await;
-    let stats = || world.model.handle().stats();
-    let first = tokio::spawn(world.post("/v1/chat/completions").json(&endless()).send());
-    until(|| stats().running == 1).await;
+    let world = World::with_backend(backend, config, PATIENT).await;
+    let waiting = || world.model.handle().stats().waiting;
+    let post = |priority: &str, max_tokens: usize| {
+        let asked = with(&json!({ "response_format": null, "max_tokens": max_tokens }));
+        world.post("/v1/chat/completions").header("x-talon-priority", priority).json(&asked).send()
+    };
     let ended = RefCell::new(Vec::new());
     let ask = async |priority: &'static str| {
-        let asked = world.post("/v1/chat/completions").header("x-talon-priority", priority);
-        asked.json(&with(&json!({}))).send().await.unwrap().text().await.unwrap();
+        post(priority, 1).await.unwrap().text().await.unwrap();
         ended.borrow_mut().push(priority);
     };
-    // The least urgent comes first.
-    let in_turn = async |before: usize, priority: &'static str| {
-        until(|| stats().waiting == before).await;
-        ask(priority).await;
+
+    let running = tokio::spawn(post("normal", 2000));
+    world.pass(&script).await;
+    let urgent = async {
+        world.pass_until(&script, || waiting() == 1).await;
+        let end = async {
+            world.pass_until(&script, || waiting() == 2).await;
+            running.abort();
+            world.pass_until(&script, || ended.borrow().len() == 2).await;
+        };
+        tokio::join!(ask("interactive"), end);
     };
-    let make_room = async {
-        until(|| stats().waiting == 3).await;
-        first.abort();
-    };
-    tokio::join!(in_turn(0, "batch"), in_turn(1, "normal"), in_turn(2, "interactive"), make_room);
-    assert_eq!(ended.borrow()[0], "interactive", "{ended:?}");
+    tokio::join!(ask("batch"), urgent);
+    assert_eq!(*ended.borrow(), ["interactive", "batch"]);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use inference::EngineConfig;
 use inference_server::Options;
 use reqwest::Response;
 use serde_json::{Value, json};
@@ -103,7 +104,7 @@ async fn a_stream_can_be_cut_anywhere_on_its_way() {
 async fn who_waits_hears_that_the_server_lives() {
     let (backend, script) = scripted();
     let options = Options { keep_alive: Duration::from_millis(1), ..PATIENT };
-    let world = World::with_backend(backend, options).await;
+    let world = World::with_backend(backend, EngineConfig::default(), options).await;
     let mut response = world.ask(&streamed(json!({ "response_format": null, "max_tokens": 1 }))).await;
     let mut reader = Reader::default();
     // Nothing is computed yet.
@@ -119,7 +120,7 @@ async fn who_waits_hears_that_the_server_lives() {
 #[tokio::test]
 async fn an_error_in_the_middle_is_the_last_event() {
     let (backend, script) = scripted();
-    let world = World::with_backend(backend, PATIENT).await;
+    let world = World::with_backend(backend, EngineConfig::default(), PATIENT).await;
     let mut response = world.ask(&streamed(json!({ "response_format": null, "max_tokens": 50, "n": 2 }))).await;
     let mut reader = Reader::default();
     while reader.events.len() < 4 {

@@ -15,6 +15,7 @@ use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::scripted::{Pass, Script};
 use crate::sse;
 
 pub(crate) struct World {
@@ -43,9 +44,9 @@ impl World {
         World::of(pocket(), config, options).await
     }
 
-    /// Everything of the bundled model but what computes.
-    pub(crate) async fn with_backend(backend: impl Backend + 'static, options: Options) -> World {
-        let config = EngineConfig { max_draft_tokens: 0, ..EngineConfig::default() };
+    /// Everything of the bundled model but what computes, one token at a time.
+    pub(crate) async fn with_backend(backend: impl Backend + 'static, config: EngineConfig, options: Options) -> World {
+        let config = EngineConfig { max_draft_tokens: 0, ..config };
         World::of(pocket().with_backend(Box::new(backend)), config, options).await
     }
 
@@ -93,6 +94,21 @@ impl World {
     /// A refusal of another route.
     pub(crate) async fn refuse_at(&self, path: &str, body: &Value) -> (u16, Value) {
         refusal(self.post(path).json(body).send().await.unwrap()).await
+    }
+
+    /// One pass of a scripted backend, once there is something to compute, and time for those whom it serves.
+    pub(crate) async fn pass(&self, script: &Script) {
+        let before = self.model.handle().stats().steps;
+        script.send(Pass::Works).unwrap();
+        until(|| self.model.handle().stats().steps > before || before > 0 && self.is_at_rest()).await;
+        self.client.get(format!("{}/v1/models", self.url)).send().await.unwrap();
+    }
+
+    /// Passes until it is so.
+    pub(crate) async fn pass_until(&self, script: &Script, is_so: impl Fn() -> bool) {
+        while !is_so() {
+            self.pass(script).await;
+        }
     }
 
     /// How many requests ended in this way.
