@@ -2,15 +2,22 @@
 //! about the texts of others: nothing that makes a control token of them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use candle_core::quantized::GgmlDType;
+use candle_core::quantized::gguf_file::Value as GgufValue;
 use gguf::RawVocab;
 use inference::chat::{RenderError, Renderer, UnusableFormat};
 use inference::tokenizer::Segment;
-use inference::{Message, TokenId, Tokenizer};
+use inference::{
+    AnswerForm, CacheSalt, ChatModel, ChatRequest, EngineConfig, Message, Model, ReplyError, SamplingOptions,
+    SamplingParams, TokenId, Tokenizer, ToolChoice, ToolDefinition,
+};
 use serde_json::Value;
+use types::TaskClass;
 
 use crate::prompts::{conversation, evil, messages, tools, written};
-use crate::support::{Numbers, ids};
+use crate::support::{Numbers, SmallModel, ids, metrics};
 
 const NAMES: [&str; 5] = ["chatml", "llama3", "mistral", "zephyr", "gemma"];
 
@@ -262,4 +269,44 @@ fn a_model_without_a_format_is_refused() {
     assert_eq!(refused(None), UnusableFormat::NoControlToken("[AVAILABLE_TOOLS]"));
     let UnusableFormat::Template(reason) = refused(Some("{% if %}")) else { panic!("a template without an end") };
     assert!(reason.starts_with("syntax error"), "{reason}");
+}
+
+#[tokio::test]
+async fn what_a_template_refuses_is_a_bad_request() {
+    let types = GgufValue::Array((0..SmallModel::VOCAB_SIZE).map(|_| GgufValue::I32(1)).collect());
+    let template =
+        "{% if messages | length > 1 %}{{ raise_exception('one at a time') }}{% endif %}{{ messages[0].content }}";
+    let file = SmallModel::new(GgmlDType::Q8_0, true)
+        .set("tokenizer.ggml.token_type", types)
+        .set("tokenizer.chat_template", GgufValue::String(template.to_owned()));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    file.write(&path);
+    let model = ChatModel::start(Model::load(path).unwrap(), EngineConfig::default(), metrics()).unwrap();
+    let mut messages = user("a");
+    assert_eq!(model.prompt(&messages, &[]).unwrap().len(), model.count_tokens(&messages, &[]));
+    messages.push(Message::Assistant("b".to_owned()));
+    let refused =
+        ReplyError::BadRequest("the model's chat template refuses the conversation: one at a time".to_owned());
+    assert_eq!(model.prompt(&messages, &[]), Err(refused.clone()));
+    assert_eq!(model.count_tokens(&messages, &[]), 0);
+    let request = ChatRequest {
+        messages,
+        tools: vec![],
+        callable: vec![],
+        tool_choice: ToolChoice::Auto,
+        max_calls: 1,
+        answer: AnswerForm::Text,
+        material: Arc::default(),
+        params: SamplingParams::try_from(SamplingOptions::default()).unwrap(),
+        stop: vec![],
+        class: TaskClass::Normal,
+        cache_salt: CacheSalt::default(),
+        deadline: None,
+    };
+    assert_eq!(model.reply(request.clone()).await, Err(refused));
+    let tool = ToolDefinition { name: "x".to_owned(), description: String::new(), parameters: Value::Null };
+    let with_tools = ChatRequest { messages: user("a"), tools: vec![tool], ..request };
+    let no_tools = "the model's chat template has no place for tools; use a model with tools, or none of them";
+    assert_eq!(model.reply(with_tools).await, Err(ReplyError::BadRequest(no_tools.to_owned())));
 }
