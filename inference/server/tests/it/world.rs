@@ -106,9 +106,13 @@ impl World {
 
     /// Passes until it is so.
     pub(crate) async fn pass_until(&self, script: &Script, is_so: impl Fn() -> bool) {
-        while !is_so() {
+        for _ in 0..2000 {
+            if is_so() {
+                return;
+            }
             self.pass(script).await;
         }
+        panic!("it did not come within 2,000 passes");
     }
 
     /// How many requests ended in this way.
