@@ -91,9 +91,14 @@ impl GrammarCompiler {
         let parser = self.factory.create_parser_from_init_ext(grammar, Logger::new(0, 0), capabilities, limits);
         let parser = parser.map_err(|error| error.to_string())?;
         let matcher = Matcher::new(Ok(parser.clone()));
-        // What is too much for a first token is refused here, not while decoding.
         let mut grammar = Grammar::new(matcher, self.vocabulary.clone());
+        // What is too much for the first tokens is refused here, not while decoding.
         grammar.mask()?;
+        let mut further = grammar.clone();
+        further.force()?;
+        if !further.is_finished() {
+            further.mask()?;
+        }
         Ok((grammar, parser))
     }
 
@@ -104,10 +109,17 @@ impl GrammarCompiler {
             let (pointer, reason) = culprit::find(schema, &compile)?;
             Some(GrammarError::Schema { place, pointer: clip(&pointer), reason: in_short(&reason) })
         });
-        match (found, form.answer) {
-            (Some(error), _) => error,
-            (None, AnswerForm::Regex(_)) if !form.may_call() => GrammarError::Regex(in_short(&reason)),
-            (None, _) => GrammarError::Together(in_short(&reason)),
+        if let Some(error) = found {
+            return error;
+        }
+        let reason = in_short(&reason);
+        let mut schemas = form.schemas();
+        match (schemas.next(), schemas.next(), form.answer) {
+            (None, _, AnswerForm::Regex(_)) => GrammarError::Regex(reason),
+            (Some((place, _)), None, AnswerForm::Json(_) | AnswerForm::Text) => {
+                GrammarError::Schema { place, pointer: String::new(), reason }
+            }
+            _ => GrammarError::Together(reason),
         }
     }
 }
@@ -139,8 +151,11 @@ fn check(form: &ReplyForm<'_>) -> Result<(), GrammarError> {
     Ok(())
 }
 
-/// The line of llguidance's reason that says what is wrong, without what surrounds it in the grammar's text.
+/// What is wrong, without what surrounds it in the grammar's text.
 fn in_short(reason: &str) -> String {
+    if ["Current row has", "Too many items"].iter().any(|sign| reason.contains(sign)) {
+        return "it has more alternatives or repetitions than can be followed".to_owned();
+    }
     let detail = reason.lines().find_map(|line| line.strip_prefix("error: "));
     let line = detail.or_else(|| reason.lines().next()).unwrap_or_default();
     clip(line.rsplit("failed to compile JSON schema: ").next().unwrap_or(line))
