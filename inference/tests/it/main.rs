@@ -5,6 +5,7 @@ mod chat_model;
 mod engine;
 mod equivalence;
 mod folders;
+mod forced;
 mod formats;
 mod hugging_face;
 mod loading;
