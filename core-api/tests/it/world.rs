@@ -5,8 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::routing::get;
 use core_api::{AgentView, ApiSettings, ApiState, Health, Readiness};
 use prometheus::Registry;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header};
@@ -19,6 +17,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use types::{ProcessId, StopReason, TaskClass, TaskId, TeamName, WorkerId};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// One execution, no retry.
 pub(crate) const NO_RETRY: RetryPolicy = RetryPolicy {
@@ -94,10 +94,10 @@ impl World {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel();
-        let server =
-            axum::serve(listener, core_api::router_beside(state, beside().into())).with_graceful_shutdown(async move {
-                let _ = stopped.await;
-            });
+        let others = OpenApiRouter::new().routes(routes!(beside));
+        let server = axum::serve(listener, core_api::router_beside(state, others)).with_graceful_shutdown(async move {
+            let _ = stopped.await;
+        });
         World {
             url,
             client: client(),
@@ -224,8 +224,9 @@ impl World {
 }
 
 /// A route of another crate.
-fn beside() -> Router {
-    Router::new().route("/beside", get(|| async { "beside" }))
+#[utoipa::path(get, path = "/beside", responses((status = 200, body = String, description = "It is there")))]
+async fn beside() -> &'static str {
+    "beside"
 }
 
 /// What the server answered.
