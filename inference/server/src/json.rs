@@ -11,7 +11,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value, Refusal> {
     strict(bytes).map_err(|error| {
         let (place, reason) = (error.path().to_string(), error.inner());
         match reason.is_data() {
-            true => Refusal::bad("duplicate_key", reason.to_string()).about_place(&place),
+            true => Refusal::bad("duplicate_key", format!("{reason}; keep one of them")).about_place(&place),
             false => Refusal::unreadable(format!("the body is not valid JSON: {reason}; correct it there")),
         }
     })
@@ -100,7 +100,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
         let mut object = Map::new();
         while let Some((key, Strict(value))) = entries.next_entry::<String, Strict>()? {
             if object.contains_key(&key) {
-                return Err(A::Error::custom(format!("{key:?} stands twice in one object; keep one of them")));
+                return Err(A::Error::custom(format!("{key:?} stands twice in its object")));
             }
             object.insert(key, value);
         }
