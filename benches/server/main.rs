@@ -10,6 +10,7 @@
 //! - `prefix`: the first token after a prefix of 1,500 tokens that was read before, against one that was not.
 //! - `schema`: an answer held to a schema against a free one of as many tokens; once with a schema that leaves the model
 //!   every choice, once with one that forces most tokens.
+//! - `scripted`: the large model's steps with drafts and without, when a share of the new tokens copies the prompt.
 //! - `speculation`: the bundled model copying from documents, one request at a time, with drafts and without.
 //!
 //! Rounds alternate between what is compared, in changing order; figures are medians of the rounds. Token counts are
@@ -20,6 +21,7 @@ mod pool;
 mod prefix;
 mod row;
 mod schema;
+mod scripted;
 mod serve;
 mod speculation;
 mod words;
@@ -29,7 +31,7 @@ use std::path::PathBuf;
 
 type Error = Box<dyn std::error::Error>;
 
-const WORKS: [&str; 4] = ["pool", "prefix", "schema", "speculation"];
+const WORKS: [&str; 5] = ["pool", "prefix", "schema", "scripted", "speculation"];
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -41,6 +43,7 @@ async fn main() -> Result<(), Error> {
             "pool" => pool::run(&options).await?,
             "prefix" => prefix::run(&options).await?,
             "schema" => schema::run(&options).await?,
+            "scripted" => scripted::run(&options).await?,
             _ => speculation::run(&options).await?,
         });
     }
