@@ -67,16 +67,13 @@ impl Template {
         let now = Timestamp::now();
         let as_told = Conversation::new(messages, tools, CUTS[0]);
         let plain = self.run(as_told.variables(&mut |text| text.to_owned()), now)?;
-        let followed = |cut: &Cut| self.follow(&Conversation::new(messages, tools, *cut), &plain, now);
+        let followed = |cut: &Cut| {
+            let mut masks = Masks::default();
+            let conversation = Conversation::new(messages, tools, *cut);
+            let masked = self.run(conversation.variables(&mut |text| masks.mask(text)), now).ok()?;
+            segments(&plain, &masked, &self.markers)
+        };
         CUTS.iter().find_map(followed).ok_or(RenderError::Altered)
-    }
-
-    /// The segments of a prompt that this conversation leads to, too.
-    fn follow(&self, conversation: &Conversation<'_>, prompt: &str, now: Timestamp) -> Option<Vec<Segment>> {
-        let plain = self.run(conversation.variables(&mut |text| text.to_owned()), now).ok()?;
-        let mut masks = Masks::default();
-        let masked = self.run(conversation.variables(&mut |text| masks.mask(text)), now).ok()?;
-        if plain == prompt { segments(prompt, &masked, &self.markers) } else { None }
     }
 
     fn run(&self, conversation: Vec<(&'static str, Value)>, now: Timestamp) -> Result<String, RenderError> {
