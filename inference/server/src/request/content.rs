@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::refusal::Refusal;
 
-/// A text, or parts of type text, which become its paragraphs.
+/// A text, or parts of type text, each on a line of its own.
 #[derive(Deserialize, ToSchema)]
 #[serde(untagged, expecting = "expected a string or a list of {\"type\": \"text\", \"text\": …}")]
 pub(crate) enum Content {
