@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::api::Api;
-use crate::home::Home;
+use crate::home::{Home, shipped_arg};
 use crate::server::Server;
 
 fn settings(url: &str, more: &str) -> String {
@@ -23,6 +23,14 @@ async fn agents_work_with_a_model_behind_http() {
         let ended = server.run(&home, &submit).ok().json();
         assert!(ended["output"]["queue"].is_string() && ended["output"]["priority"].is_string(), "{ended}");
         assert!(ended["prompt_tokens"].as_u64().unwrap() > 100, "{ended}");
+
+        let invoice = shipped_arg("examples/invoices/inv-001.pdf");
+        let submit = ["task", "submit", "--agent", "data-extraction", "--document", &invoice, "--wait", "--json"];
+        let read = server.run(&home, &submit).json();
+        let steps = api.get(&format!("/v1/tasks/{}/steps", read["id"].as_str().unwrap())).await;
+        // The document's id reached the model over there, and its call came back.
+        assert_eq!(steps[1]["summary"]["tool"], "pdf_parser", "{steps:#}");
+        assert!(steps[1]["summary"]["result_bytes"].is_number(), "{steps:#}");
         server.stop();
     }
     engine.stop();
