@@ -36,8 +36,7 @@ pub(crate) struct GrammarCompiler {
 
 impl GrammarCompiler {
     /// Builds the vocabulary's trie, once per model.
-    pub(crate) fn new(tokenizer: Arc<Tokenizer>, tool_calls: impl Into<Option<TokenId>>) -> Result<Self, String> {
-        let tool_calls = tool_calls.into();
+    pub(crate) fn new(tokenizer: Arc<Tokenizer>, tool_calls: Option<TokenId>) -> Result<Self, String> {
         let vocabulary = Arc::new(Vocabulary::new(tokenizer));
         let mut factory = ParserFactory::new_simple(&vocabulary.environment).map_err(|error| error.to_string())?;
         let limits = factory.limits_mut();
@@ -105,7 +104,9 @@ impl GrammarCompiler {
     /// Names the schema, and the part of it, that failed.
     fn blame(&self, form: &ReplyForm<'_>, reason: String) -> GrammarError {
         let compile = |text: String| self.parser(text, MAX_LEXER_STATES).map(drop);
-        let found = form.schemas().find_map(|(place, schema)| {
+        // What is too much is so as a whole.
+        let mut searched = form.schemas().filter(|_| !is_too_much(&reason));
+        let found = searched.find_map(|(place, schema)| {
             let (pointer, reason) = culprit::find(schema, &compile)?;
             Some(GrammarError::Schema { place, pointer: clip(&pointer), reason: in_short(&reason) })
         });
@@ -153,12 +154,17 @@ fn check(form: &ReplyForm<'_>) -> Result<(), GrammarError> {
 
 /// What is wrong, without what surrounds it in the grammar's text.
 fn in_short(reason: &str) -> String {
-    if ["Current row has", "Too many items"].iter().any(|sign| reason.contains(sign)) {
+    if is_too_much(reason) {
         return "it has more alternatives or repetitions than can be followed".to_owned();
     }
     let detail = reason.lines().find_map(|line| line.strip_prefix("error: "));
     let line = detail.or_else(|| reason.lines().next()).unwrap_or_default();
     clip(line.rsplit("failed to compile JSON schema: ").next().unwrap_or(line))
+}
+
+/// Whether the grammar compiles, but one of the first tokens takes too much.
+fn is_too_much(reason: &str) -> bool {
+    ["Current row has", "Too many items"].iter().any(|sign| reason.contains(sign))
 }
 
 fn clip(text: &str) -> String {
