@@ -43,7 +43,7 @@ impl Repository {
         let api = builder.build().map_err(|error| failed(&about, &error))?;
         let repo = Repo::with_revision(name.to_owned(), RepoType::Model, revision.to_owned());
         let asked = api.repo(repo);
-        let info = watched(&about, move |_| asked.info()).await?.map_err(|error| failed(&about, &error))?;
+        let info = watched(SILENCE, &about, move |_| asked.info()).await?.map_err(|error| failed(&about, &error))?;
         // It becomes part of paths.
         if info.sha.is_empty() || !info.sha.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(Failure::refused(format!("{about} has the commit {:?}, which is none", info.sha)));
@@ -79,7 +79,7 @@ impl Repository {
         }
         let path = loop {
             let (repo, name) = (self.api.repo(self.repo()), file.to_owned());
-            let attempt = watched(&about, move |pulse| download(&repo, &name, pulse)).await?;
+            let attempt = watched(SILENCE, &about, move |pulse| download(&repo, &name, pulse)).await?;
             let error = match attempt {
                 Ok(path) => break path,
                 Err(error) => failed(&about, &error),
@@ -110,7 +110,8 @@ impl Repository {
     async fn announced(&self, about: &str, file: &str) -> Result<Announced, Failure> {
         let url = self.api.repo(self.repo()).url(file);
         let api = self.api.clone();
-        let metadata = watched(about, move |_| api.metadata(&url)).await?.map_err(|error| failed(about, &error))?;
+        let metadata =
+            watched(SILENCE, about, move |_| api.metadata(&url)).await?.map_err(|error| failed(about, &error))?;
         Announced::new(&metadata).ok_or_else(|| Failure::refused(format!("{about} has an etag that cannot be a name")))
     }
 
@@ -165,19 +166,22 @@ impl std::fmt::Display for Announced {
 /// Told of each piece that came.
 struct Pulse(watch::Sender<()>);
 
-/// Runs blocking work on the hub, as long as it has a pulse.
-async fn watched<T: Send + 'static>(about: &str, work: impl FnOnce(Pulse) -> T + Send + 'static) -> Result<T, Failure> {
+/// Runs blocking work on the hub, as long as it has a pulse. Without one for `silence` it is left alone.
+async fn watched<T: Send + 'static>(
+    silence: Duration,
+    about: &str,
+    work: impl FnOnce(Pulse) -> T + Send + 'static,
+) -> Result<T, Failure> {
     let (pulse, mut beats) = watch::channel(());
     let mut work = tokio::task::spawn_blocking(move || work(Pulse(pulse)));
     let ended = loop {
         tokio::select! {
             ended = &mut work => break ended,
-            beat = timeout(SILENCE, beats.changed()) => match beat {
+            beat = timeout(silence, beats.changed()) => match beat {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => break work.await,
                 Err(_) => {
-                    let seconds = SILENCE.as_secs();
-                    let message = format!("{about} has sent nothing for {seconds} s; try again later");
+                    let message = format!("{about} has sent nothing for {silence:?}; try again later");
                     return Err(Failure::unavailable(message));
                 }
             }
@@ -244,5 +248,29 @@ fn failed(about: &str, error: &ApiError) -> Failure {
         )),
         Some(404) => Failure::refused(format!("{about} does not exist (404)")),
         _ => Failure::unavailable(format!("{about} cannot be fetched: {}", with_causes(error))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_hub_that_falls_silent_is_given_up() {
+        let (sender, silent) = std::sync::mpsc::channel::<()>();
+        let waits = move |pulse: Pulse| {
+            pulse.0.send_replace(());
+            silent.recv().is_ok()
+        };
+        let given_up = watched(Duration::from_millis(1), "it", waits).await;
+        assert!(given_up.is_err_and(|failure| failure.to_string().contains("it has sent nothing for 1ms")));
+        drop(sender);
+    }
+
+    #[tokio::test]
+    async fn work_that_ends_or_panics_says_so() {
+        assert_eq!(watched(SILENCE, "it", |_| 17).await.ok(), Some(17));
+        let panicked = watched(SILENCE, "it", |_| -> u32 { panic!("as the test wants") }).await;
+        assert!(panicked.is_err_and(|failure| failure.to_string().contains("as no hub does")));
     }
 }

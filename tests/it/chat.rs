@@ -97,7 +97,8 @@ fn a_model_is_named_or_is_a_file_or_is_unknown() {
 #[test]
 fn an_interrupt_ends_a_piped_chat() {
     let home = Home::new();
-    let mut child = home.command(&["chat", "--json"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut command = home.command(&["chat", "--json"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(b"Hello\n").unwrap();
     // It has answered, and waits for the next line.

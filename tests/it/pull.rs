@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::api::Api;
 use crate::home::{Home, Ran, shipped};
 use crate::hub::{Hub, PRIVATE, TOKEN, digest};
 use crate::server::Server;
@@ -186,13 +187,27 @@ fn a_folder_comes_whole() {
 }
 
 #[test]
-fn a_server_fetches_what_it_lacks() {
+fn a_lock_that_is_not_understood_is_named() {
     let (home, hub) = (Home::new(), hub());
-    let config = home.write("talon.yml", format!("version: 1\n{SETTINGS}"));
+    for lock in ["{", r#"{"version": 2, "models": []}"#] {
+        home.write("data/models/models.lock", lock);
+        pull(&home, &hub, &[POCKET]).says(2, &["models.lock", "delete it"]);
+    }
+}
+
+#[tokio::test]
+async fn a_server_fetches_what_it_lacks_and_has_several_models() {
+    let (home, hub) = (Home::new(), hub());
+    let second = "  - {name: second, path: bundled}\n";
+    let settings = format!("models:\n  - {{name: pocket, hub: {{repo: org/pocket, file: pocket.gguf}}}}\n{second}");
+    let config = home.write("talon.yml", settings);
     let mut command = home.command(&["serve", "--config", config.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
     command.env("HF_ENDPOINT", &hub.url);
     let server = Server::spawn(command);
     let submit = ["task", "submit", "--agent", "customer-query-routing", "--wait", "--json", "I was charged twice."];
     assert!(server.run(&home, &submit).ok().json()["output"].is_object());
+    let models = Api::new(&server.url).get("/v1/models").await;
+    let names: Vec<&Value> = models["data"].as_array().unwrap().iter().map(|model| &model["id"]).collect();
+    assert_eq!(names, ["pocket", "second"]);
     server.stop();
 }
