@@ -66,8 +66,8 @@ impl Hub {
         }
         if self.offline {
             return Err(Failure::unavailable(format!(
-                "{} is not here, and offline forbids to fetch it; `talon model pull` it where that is allowed and copy \
-                 {} here",
+                "{} would have to be fetched, and offline forbids that; `talon model pull` it where it is allowed, and \
+                 copy {} here",
                 told(model),
                 self.folder.display()
             )));
