@@ -229,7 +229,7 @@ def a_streamed_call_adds_up_to_its_arguments():
 
 
 def a_conversation_goes_on_after_a_tool():
-    message = client.chat.completions.create(**TOOLS, tool_choice="required").choices[0].message
+    message = client.chat.completions.parse(**TOOLS, tool_choice="required").choices[0].message
     results = [{"role": "tool", "tool_call_id": call.id, "content": '{"kg": 3}'} for call in message.tool_calls]
     asked = {**TOOLS, "messages": [*USER, message, *results]}
     answer = client.chat.completions.create(**asked, tool_choice="none", max_tokens=5).choices[0].message
@@ -243,6 +243,7 @@ def an_answer_is_parsed_into_its_type():
     with client.chat.completions.stream(**asked) as stream:
         final = stream.get_final_completion()
     assert final.choices[0].message.parsed == parsed.choices[0].message.parsed, final
+    client.chat.completions.create(**{**CHAT, "max_tokens": 1, "messages": [*USER, parsed.choices[0].message, *USER]})
     fails(openai.LengthFinishReasonError, lambda: client.chat.completions.parse(**{**asked, "max_tokens": 3}))
 
 

@@ -25,6 +25,9 @@ pub(crate) struct WireMessage {
     tool_call_id: Option<String>,
     /// Of role tool only, and not used: the call says it already.
     name: Option<String>,
+    /// Not used: what OpenAI's Python package makes of the content, and sends back with it.
+    #[serde(default, rename = "parsed")]
+    _parsed: Option<Value>,
 }
 
 /// Who speaks.
@@ -59,6 +62,9 @@ struct WireFunction {
     name: String,
     /// A JSON object in a text.
     arguments: String,
+    /// Not used: what OpenAI's Python package makes of the arguments, and sends back with them.
+    #[serde(default, rename = "parsed_arguments")]
+    _parsed_arguments: Option<Value>,
 }
 
 /// The conversation, if it is one that a model can go on with: instructions first, then the user, results after the calls
@@ -191,7 +197,7 @@ fn said(content: Option<String>, calls: Vec<WireCall>, place: Place) -> Result<M
 
 impl WireCall {
     fn accept(self) -> Result<ToolCall, String> {
-        let WireFunction { name, arguments } = self.function;
+        let WireFunction { name, arguments, .. } = self.function;
         let arguments: Map<String, Value> = match json::parse_text(&arguments) {
             Ok(Value::Object(arguments)) => arguments,
             Ok(_) => return Err("the arguments are JSON, but no JSON object".to_owned()),
