@@ -89,8 +89,7 @@ impl ChatModel {
         });
         let failed = |error| ReplyError::Failed(format!("preparing the prompt: {error}"));
         let (request, assembly) = prepared.await.map_err(failed)??;
-        let prompt_tokens = request.prompt.len();
-        Ok(ReplyStream::new(self.handle.generate(request)?, assembly, prompt_tokens))
+        Ok(ReplyStream::new(self.handle.generate(request)?, assembly))
     }
 }
 

@@ -21,14 +21,11 @@ pub struct ReplyStream {
 struct Running {
     generation: Generation,
     assembly: Assembly,
-    /// Counted here, for a reply that ends before the engine says so.
-    usage: Usage,
 }
 
 impl ReplyStream {
-    pub(super) fn new(generation: Generation, assembly: Assembly, prompt_tokens: usize) -> Self {
-        let usage = Usage { prompt_tokens, ..Usage::default() };
-        ReplyStream { running: Some(Running { generation, assembly, usage }), ready: VecDeque::new() }
+    pub(super) fn new(generation: Generation, assembly: Assembly) -> Self {
+        ReplyStream { running: Some(Running { generation, assembly }), ready: VecDeque::new() }
     }
 
     /// The next piece; `None` after the last.
@@ -41,14 +38,14 @@ impl ReplyStream {
         let Some(mut running) = self.running.take() else { return };
         match event {
             Event::Token { id, logprobs } => {
-                running.usage.completion_tokens += 1;
                 match running.assembly.push(id, logprobs) {
                     Ok((events, Flow::Open)) => {
                         self.ready.extend(events.into_iter().map(Ok));
                         self.running = Some(running);
                     }
                     Ok((events, Flow::Stopped)) => {
-                        let usage = running.usage;
+                        // The engine has not come to an end, and is not going to say.
+                        let usage = running.generation.usage();
                         let end = ReplyEvent::Finished { finish: ReplyFinish::Stop, usage };
                         self.ready.extend(events.into_iter().chain([end]).map(Ok));
                     }

@@ -1,5 +1,7 @@
 //! Everything that can be said to the engine, and everything it answers.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -114,4 +116,6 @@ pub(crate) struct Submission {
     /// Its place among the waiting; given back on admission.
     pub(crate) place: OwnedSemaphorePermit,
     pub(crate) accepted_at: Instant,
+    /// Where the engine notes how much of the prompt it had, for whoever goes away before the end.
+    pub(crate) cached_tokens: Arc<AtomicUsize>,
 }

@@ -1,7 +1,7 @@
 //! The engine as its callers see it: cheap to clone, never blocks, refuses at once what it cannot take.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc as std_mpsc};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -67,13 +67,15 @@ impl EngineHandle {
         // All tokens and the end: the engine never waits for a reader.
         let (events, receiver) = mpsc::channel(max_new_tokens + 1);
         let prompt_tokens = request.prompt.len();
-        let submission = Box::new(Submission { request, events, place, accepted_at: Instant::now() });
-        self.commands.try_send(Command::Submit(submission)).map_err(|error| match error {
+        let cached_tokens = Arc::<AtomicUsize>::default();
+        let submission =
+            Submission { request, events, place, accepted_at: Instant::now(), cached_tokens: cached_tokens.clone() };
+        self.commands.try_send(Command::Submit(Box::new(submission))).map_err(|error| match error {
             std_mpsc::TrySendError::Full(_) => overloaded(),
             std_mpsc::TrySendError::Disconnected(_) => Refused::Stopped,
         })?;
         let (closing, usage) = (self.closing.clone(), Usage { prompt_tokens, ..Usage::default() });
-        Ok(Generation { events: receiver, usage, finished: false, closing })
+        Ok(Generation { events: receiver, usage, cached_tokens, finished: false, closing })
     }
 
     /// The longest prompt that `generate` accepts.
@@ -123,6 +125,7 @@ impl EngineHandle {
 pub struct Generation {
     events: mpsc::Receiver<Event>,
     usage: Usage,
+    cached_tokens: Arc<AtomicUsize>,
     finished: bool,
     closing: Arc<AtomicBool>,
 }
@@ -131,6 +134,11 @@ impl Generation {
     /// The next event; `None` after `Finished`.
     pub async fn next(&mut self) -> Option<Event> {
         std::future::poll_fn(|context| self.poll(context)).await
+    }
+
+    /// What was read and delivered so far.
+    pub fn usage(&self) -> Usage {
+        Usage { cached_tokens: self.cached_tokens.load(Ordering::Relaxed), ..self.usage }
     }
 
     /// The next event, for callers without a runtime.
@@ -182,7 +190,13 @@ mod tests {
     fn check(closing: bool, expected: &str) {
         let (_, events) = mpsc::channel(1);
         let usage = Usage { prompt_tokens: 3, ..Usage::default() };
-        let mut generation = Generation { events, usage, finished: false, closing: Arc::new(closing.into()) };
+        let mut generation = Generation {
+            events,
+            usage,
+            cached_tokens: Arc::default(),
+            finished: false,
+            closing: Arc::new(closing.into()),
+        };
         let Some(Event::Finished { reason, usage: told }) = generation.blocking_next() else { panic!("no end") };
         assert_eq!((reason.as_str(), told), (expected, usage));
         assert_eq!(generation.blocking_next(), None);

@@ -3,7 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use super::run::Engine;
 use super::sequence::SequenceId;
+use crate::backend::Backend;
 use crate::grammar::{Grammar, Mask};
 
 /// Grammars on their way out and back, the latter with their masks; none where it could not be computed.
@@ -46,5 +48,26 @@ impl Masks {
     pub(super) fn collect(&mut self) -> impl Iterator<Item = (SequenceId, Grammar, Option<Mask>)> {
         let num_out = std::mem::take(&mut self.num_out);
         self.returned.iter().take(num_out)
+    }
+}
+
+impl<B: Backend> Engine<B> {
+    /// Has masks computed beside the forward pass.
+    pub(super) fn lend_grammars(&mut self) {
+        for chunk in self.plan.chunks.iter().filter(|chunk| chunk.samples) {
+            let Some(request) = self.requests.get_mut(&chunk.id) else { continue };
+            let unsent = request.sampler.lend_grammar().and_then(|grammar| self.masks.lend(chunk.id, grammar));
+            if let Some(grammar) = unsent {
+                request.sampler.return_grammar(grammar, None);
+            }
+        }
+    }
+
+    pub(super) fn take_grammars_back(&mut self) {
+        for (id, grammar, mask) in self.masks.collect() {
+            if let Some(request) = self.requests.get_mut(&id) {
+                request.sampler.return_grammar(grammar, mask);
+            }
+        }
     }
 }

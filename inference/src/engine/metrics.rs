@@ -161,8 +161,6 @@ impl EngineMetrics {
     }
 
     pub(super) fn planned(&self, plan: &StepPlan) {
-        let num_taken_over: usize = plan.taken_over.iter().map(|(_, tokens)| tokens).sum();
-        self.prefix_cache_hits.inc_by(num_taken_over as u64);
         let num_drafts: usize = plan.chunks.iter().map(|chunk| chunk.num_drafts).sum();
         self.draft_tokens.inc_by(num_drafts as u64);
         self.preemptions.inc_by(plan.num_preempted as u64);
@@ -182,6 +180,11 @@ impl EngineMetrics {
                 self.request_prefill_time_seconds.observe(seconds(admitted_at, now));
             }
         }
+    }
+
+    /// So many tokens of a prompt were computed for another one after its admission.
+    pub(super) fn taken_over(&self, num_tokens: usize) {
+        self.prefix_cache_hits.inc_by(num_tokens as u64);
     }
 
     /// So many guessed tokens were what would have been chosen anyway.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, mpsc::TryRecvError};
 use std::time::{Duration, Instant};
@@ -54,7 +54,6 @@ pub fn start<B: Backend + 'static>(
     let (alive, ended) = watch::channel(());
     let no_thread = |error: std::io::Error| InvalidConfig::NoThread(error.to_string());
     let mut engine = Engine {
-        max_draft_tokens: config.max_draft_tokens,
         step_cost: StepCost::default(),
         masks: Masks::start().map_err(no_thread)?,
         scheduler: Scheduler::new(config, num_blocks),
@@ -99,7 +98,6 @@ pub(super) struct Engine<B> {
     pub(super) chosen: Vec<Chosen>,
     pub(super) samples: Vec<Sample>,
     pub(super) masks: Masks,
-    pub(super) max_draft_tokens: usize,
     pub(super) step_cost: StepCost,
     next_number: u64,
     commands: Receiver<Command>,
@@ -119,11 +117,20 @@ pub(super) struct Request {
     deadline: Option<Instant>,
     pub(super) times: RequestTimes,
     pub(super) usage: Usage,
+    cached_tokens: Arc<AtomicUsize>,
 }
 
 impl Request {
     pub(super) fn sample(&mut self, logits: &mut [f32], chosen: &mut Vec<Chosen>) -> Sampled {
         guarded(|| self.sampler.sample(logits, chosen))
+    }
+
+    /// Notes tokens that the prefix cache had, and says how many of them are the prompt's.
+    pub(super) fn found_in_cache(&mut self, num_tokens: usize) -> usize {
+        let num_new = num_tokens.min(self.usage.prompt_tokens - self.usage.cached_tokens);
+        self.usage.cached_tokens += num_new;
+        self.cached_tokens.store(self.usage.cached_tokens, Ordering::Relaxed);
+        num_new
     }
 
     /// What `tokens` may go on with, as far as it is allowed.
@@ -193,7 +200,7 @@ impl<B: Backend> Engine<B> {
     }
 
     fn accept(&mut self, submission: Submission) {
-        let Submission { request, events, place, accepted_at } = submission;
+        let Submission { request, events, place, accepted_at, cached_tokens } = submission;
         let max_new_tokens = self.shared.limits.max_new_tokens(&request);
         let id = SequenceId { class: request.class, number: self.next_number };
         self.next_number += 1;
@@ -211,6 +218,7 @@ impl<B: Backend> Engine<B> {
             deadline: request.deadline,
             times: RequestTimes::new(accepted_at),
             usage,
+            cached_tokens,
         };
         self.requests.insert(id, request);
         self.go_on(id, forced.into_iter(), begun, Instant::now());
@@ -256,7 +264,7 @@ impl<B: Backend> Engine<B> {
             }
         }
         let elapsed = began.elapsed();
-        if self.plan.only_decodes() {
+        if self.plan.num_rows() > 0 && self.plan.only_decodes() {
             self.step_cost.observe(self.plan.num_rows(), elapsed);
         }
         self.stats.observe_step(elapsed);

@@ -15,25 +15,6 @@ pub(super) struct Sample {
 }
 
 impl<B: Backend> Engine<B> {
-    /// Has masks computed beside the forward pass.
-    pub(super) fn lend_grammars(&mut self) {
-        for chunk in self.plan.chunks.iter().filter(|chunk| chunk.samples) {
-            let Some(request) = self.requests.get_mut(&chunk.id) else { continue };
-            let unsent = request.sampler.lend_grammar().and_then(|grammar| self.masks.lend(chunk.id, grammar));
-            if let Some(grammar) = unsent {
-                request.sampler.return_grammar(grammar, None);
-            }
-        }
-    }
-
-    pub(super) fn take_grammars_back(&mut self) {
-        for (id, grammar, mask) in self.masks.collect() {
-            if let Some(request) = self.requests.get_mut(&id) {
-                request.sampler.return_grammar(grammar, mask);
-            }
-        }
-    }
-
     /// For each chunk that reaches its sequence's end, what comes next. After a guessed token, only if it is the one that
     /// was chosen.
     pub(super) fn sample(&mut self) {

@@ -102,7 +102,10 @@ impl Scheduler {
         plan.admitted.clear();
         plan.taken_over.clear();
         plan.num_preempted = 0;
-        self.decode(plan, draft);
+        self.decode(plan);
+        if plan.num_preempted == 0 && self.only_decodes() {
+            self.draft(plan, draft);
+        }
         if plan.num_preempted == 0 {
             self.admit(plan);
         }
@@ -151,14 +154,14 @@ impl Scheduler {
         self.waiting.iter().map(BTreeMap::len).sum()
     }
 
-    /// The last tokens of each sequence that has generated some, at least one row of each; and what they are guessed to
-    /// go on with, while nothing else waits to be computed.
-    fn decode(&mut self, plan: &mut StepPlan, draft: &mut Draft<'_>) {
+    /// The last tokens of each sequence that has generated some: one row of each, and more of those that have more to
+    /// compute, which leave half of the step to prompts.
+    fn decode(&mut self, plan: &mut StepPlan) {
         let num_decoding = self.running.values().filter(|sequence| sequence.is_decoding).count();
-        let may_draft = num_decoding == self.running.len() && self.num_waiting() == 0;
-        let mut spare = self.limits.max_num_batched_tokens - num_decoding;
+        let rest = self.limits.max_num_batched_tokens - num_decoding;
+        let mut spare = if self.only_decodes() { rest } else { rest / 2 };
         let mut from = Unbounded;
-        while let Some((&id, sequence)) = self.running.range_mut((from, Unbounded)).next() {
+        while let Some((&id, sequence)) = self.running.range((from, Unbounded)).next() {
             from = Excluded(id);
             if !sequence.is_decoding {
                 continue;
@@ -166,17 +169,31 @@ impl Scheduler {
             let num_pending = sequence.num_pending();
             let num_rows = num_pending.min(1 + spare);
             spare -= num_rows - 1;
-            let samples = num_rows == num_pending;
-            let max_drafts = if may_draft && samples { sequence.max_drafts().min(spare) } else { 0 };
-            if max_drafts > 0 {
-                let drafts = draft(sequence, num_decoding, max_drafts);
-                spare -= drafts.len();
-                sequence.push_drafts(&drafts);
-            }
-            let num_drafts = sequence.num_drafts;
-            let num_rows = num_rows + num_drafts;
-            plan.chunks.push(Chunk { id, position: sequence.num_computed, num_rows, samples, num_drafts });
+            let (position, samples) = (sequence.num_computed, num_rows == num_pending);
+            plan.chunks.push(Chunk { id, position, num_rows, samples, num_drafts: 0 });
             self.make_room(plan.chunks.len() - 1, plan);
+        }
+    }
+
+    /// Whether nobody waits or has a prompt to read.
+    fn only_decodes(&self) -> bool {
+        self.num_waiting() == 0 && self.running.values().all(|sequence| sequence.is_decoding)
+    }
+
+    /// What sequences are guessed to go on with, as far as there is room that nobody else needs now.
+    fn draft(&mut self, plan: &mut StepPlan, draft: &mut Draft<'_>) {
+        let num_rows = plan.num_rows();
+        let mut spare = self.limits.max_num_batched_tokens - num_rows;
+        for chunk in plan.chunks.iter_mut().filter(|chunk| chunk.samples) {
+            let Some(sequence) = self.running.get_mut(&chunk.id) else { continue };
+            let drafts = draft(sequence, num_rows, self.limits.max_draft_tokens.min(sequence.max_drafts()).min(spare));
+            let num_blocks = (chunk.position + chunk.num_rows + drafts.len()).div_ceil(BLOCK_TOKENS);
+            if self.blocks.grow(&mut sequence.table, num_blocks) {
+                sequence.push_drafts(&drafts);
+                chunk.num_drafts = drafts.len();
+                chunk.num_rows += drafts.len();
+                spare -= drafts.len();
+            }
         }
     }
 
@@ -264,21 +281,14 @@ impl Scheduler {
         None
     }
 
-    /// Gets the blocks that a chunk of the plan is written to, from others if need be; or takes it out of the plan. Nobody
-    /// gives way to guesses.
+    /// Gets the blocks that a chunk of the plan is written to, from others if need be; or takes it out of the plan.
     fn make_room(&mut self, index: usize, plan: &mut StepPlan) {
         while let Some(sequence) = self.running.get_mut(&plan.chunks[index].id) {
-            let chunk = &mut plan.chunks[index];
+            let chunk = plan.chunks[index];
             let num_blocks = (chunk.position + chunk.num_rows).div_ceil(BLOCK_TOKENS);
             if self.blocks.grow(&mut sequence.table, num_blocks) {
                 break;
             }
-            if chunk.num_drafts > 0 {
-                sequence.settle_drafts(0);
-                chunk.num_rows -= std::mem::take(&mut chunk.num_drafts);
-                continue;
-            }
-            let chunk = *chunk;
             let mut from_last = self.running.values().rev();
             let victim = from_last.find(|sequence| !sequence.is_protected()).map_or(chunk.id, |sequence| sequence.id);
             self.preempt(victim, plan);
@@ -288,17 +298,13 @@ impl Scheduler {
     fn preempt(&mut self, id: SequenceId, plan: &mut StepPlan) {
         let Some(mut sequence) = self.running.remove(&id) else { return };
         self.blocks.release(&mut sequence.table);
-        sequence.settle_drafts(0);
         sequence.num_computed = 0;
         sequence.is_decoding = false;
         sequence.num_preemptions += 1;
         self.waiting[id.class as usize].insert(id, sequence);
         plan.num_preempted += 1;
         // Those that come after it keep their places while the plan is made.
-        plan.chunks
-            .iter_mut()
-            .filter(|chunk| chunk.id == id)
-            .for_each(|chunk| (chunk.num_rows, chunk.num_drafts) = (0, 0));
+        plan.chunks.iter_mut().filter(|chunk| chunk.id == id).for_each(|chunk| chunk.num_rows = 0);
     }
 }
 

@@ -20,7 +20,7 @@ const LIMITS: EngineConfig = EngineConfig {
     max_num_batched_tokens: 48,
     kv_cache_bytes: 0,
     max_waiting: 0,
-    max_draft_tokens: 0,
+    max_draft_tokens: 8,
 };
 const MAX_LIVE_OF_CLASS: usize = 8;
 const NUM_BLOCKS: usize = 64;
@@ -200,6 +200,7 @@ impl World {
         let expected = alone(&prompt, max_new_tokens, salt);
         let (generated, arrived_at) = (Vec::new(), self.now);
         self.live.insert(id, Live { prompt, salt, expected, generated, arrived_at, deadline });
+        self.go_on(id, &[], 0);
     }
 
     fn prompt(&mut self) -> Vec<TokenId> {

@@ -36,6 +36,9 @@ impl Speculation {
     /// costs without drafts.
     pub(super) fn draft<'a>(&mut self, tokens: &'a [TokenId], price: f32, max: usize) -> &'a [TokenId] {
         self.match_len = 0;
+        if max == 0 || self.accepted.iter().all(|accepted| *accepted <= price) {
+            return &[];
+        }
         let Some((start, match_len)) = last_match(tokens) else { return &[] };
         let mut expected = 1.0;
         let pays = |index: &usize| {

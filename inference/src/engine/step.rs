@@ -22,25 +22,26 @@ impl<B: Backend> Engine<B> {
 
     /// Whose turn it is. Who is admitted gives back its place in the line.
     fn plan(&mut self) {
-        let Engine { scheduler, requests, plan, max_draft_tokens, step_cost, .. } = self;
+        let Engine { scheduler, requests, plan, step_cost, .. } = self;
         let base_rows = step_cost.base_rows();
         scheduler.plan(plan, &mut |sequence, num_rows, max| {
             let Some(request) = requests.get_mut(&sequence.id) else { return Vec::new() };
             let price = num_rows as f64 / (num_rows as f64 + base_rows);
-            request.draft(&sequence.tokens, price as f32, max.min(*max_draft_tokens))
+            request.draft(&sequence.tokens, price as f32, max)
         });
         let now = Instant::now();
         for (id, num_cached) in &self.plan.admitted {
             let Some(request) = self.requests.get_mut(id) else { continue };
             // Who comes back after a preemption has given up its place before.
             if request.place.take().is_some() {
-                request.usage.cached_tokens = *num_cached;
-                self.metrics.admitted(&mut request.times, now, request.usage.prompt_tokens, *num_cached);
+                // What is forced at the beginning may be cached, too, but is not of the prompt.
+                let num_cached = request.found_in_cache(*num_cached);
+                self.metrics.admitted(&mut request.times, now, request.usage.prompt_tokens, num_cached);
             }
         }
         for (id, num_cached) in &self.plan.taken_over {
             if let Some(request) = self.requests.get_mut(id) {
-                request.usage.cached_tokens += num_cached;
+                self.metrics.taken_over(request.found_in_cache(*num_cached));
             }
         }
         self.metrics.planned(&self.plan);
@@ -136,7 +137,7 @@ impl<B: Backend> Engine<B> {
         match sampled {
             Sampled::Failed(reason) => self.finish(id, FinishReason::Failed(reason)),
             Sampled::Complete if !is_cut => self.finish(id, FinishReason::Stop),
-            Sampled::Stop if !is_cut => {
+            Sampled::Stop if has_room => {
                 self.count_token(id, now);
                 self.finish(id, FinishReason::Stop);
             }

@@ -8,6 +8,9 @@ use toktrie::SimpleVob;
 use super::vocabulary::Vocabulary;
 use crate::tokenizer::TokenId;
 
+/// More is left to later tokens, so that spelling it holds up nobody.
+const MAX_FORCED_BYTES: usize = 1024;
+
 /// A compiled grammar at some point of a reply.
 #[derive(Clone)]
 pub struct Grammar {
@@ -50,10 +53,16 @@ impl Grammar {
         self.matcher.validate_tokens(&ids).unwrap_or(0)
     }
 
-    /// Takes note of the tokens that come next in any case, and gives them.
+    /// Takes note of the tokens that come next in any case, and gives them. Of a long text, the beginning.
     pub(crate) fn force(&mut self) -> Result<Vec<TokenId>, String> {
-        let mut ids = self.vocabulary.spell(&self.matcher.compute_ff_bytes());
-        ids.truncate(self.num_allowed(&ids));
+        let mut forced = self.matcher.compute_ff_bytes();
+        if let Some(error) = self.matcher.get_error() {
+            return Err(error);
+        }
+        forced.truncate(MAX_FORCED_BYTES);
+        let mut ids = self.vocabulary.spell(&forced);
+        let numbers: Vec<u32> = ids.iter().map(|id| id.0).collect();
+        ids.truncate(self.matcher.validate_tokens(&numbers).map_err(|error| error.to_string())?);
         ids.iter().try_for_each(|id| self.accept(*id))?;
         Ok(ids)
     }

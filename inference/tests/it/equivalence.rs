@@ -131,15 +131,25 @@ fn request(prompt: Vec<TokenId>, seed: u64, max_new_tokens: usize) -> GenerateRe
     GenerateRequest { prompt, params, ..GenerateRequest::default() }
 }
 
-async fn tokens(engine: &EngineHandle, request: GenerateRequest) -> Vec<TokenId> {
+/// Tokens with their log-probabilities, and the end; what the cache had is left out.
+async fn events(engine: &EngineHandle, request: GenerateRequest) -> Vec<Event> {
     let mut generation = engine.generate(request).unwrap();
-    let mut tokens = Vec::new();
-    while let Some(event) = generation.next().await {
-        if let Event::Token { id, .. } = event {
-            tokens.push(id);
+    let mut events = Vec::new();
+    while let Some(mut event) = generation.next().await {
+        if let Event::Finished { usage, .. } = &mut event {
+            usage.cached_tokens = 0;
         }
+        events.push(event);
     }
-    tokens
+    events
+}
+
+async fn tokens(engine: &EngineHandle, request: GenerateRequest) -> Vec<TokenId> {
+    let id = |event| match event {
+        Event::Token { id, .. } => Some(id),
+        Event::Finished { .. } => None,
+    };
+    events(engine, request).await.into_iter().filter_map(id).collect()
 }
 
 /// The bundled model in an engine with so many blocks.
@@ -219,11 +229,20 @@ async fn check_guesses(kind: Kind) {
     for seed in 0..6 {
         // What repeats itself goes on repeating itself, mostly.
         let prompt = Numbers(seed).prompt(5 + seed as usize, 3072).repeat(4);
-        let greedy = GenerateRequest { params: SamplingParams::greedy(60), ..request(prompt.clone(), seed, 60) };
-        let also_greedy = GenerateRequest { params: SamplingParams::greedy(60), ..request(prompt.clone(), seed, 60) };
-        assert_eq!(tokens(&guessing, greedy).await, tokens(&plain, also_greedy).await);
-        let drawn = || request(prompt.clone(), seed, 60);
-        assert_eq!(tokens(&guessing, drawn()).await, tokens(&plain, drawn()).await);
+        let plainly = SamplingOptions { temperature: 0.0, seed, max_new_tokens: 60, ..SamplingOptions::default() };
+        let drawing = SamplingOptions { temperature: 0.8, top_p: 0.95, ..plainly.clone() };
+        for options in [
+            SamplingOptions { repetition_penalty: 1.2, frequency_penalty: 0.3, ..drawing.clone() },
+            SamplingOptions { stop_ids: vec![prompt[1]], min_new_tokens: 9, ..plainly.clone() },
+            SamplingOptions { stop_ids: vec![prompt[2], prompt[4]], ..drawing.clone() },
+            SamplingOptions { logprobs: Some(2), ..plainly.clone() },
+            plainly,
+            drawing,
+        ] {
+            let params = SamplingParams::try_from(options).unwrap();
+            let request = || GenerateRequest { params: params.clone(), ..request(prompt.clone(), seed, 60) };
+            assert_eq!(events(&guessing, request()).await, events(&plain, request()).await);
+        }
     }
     guessing.drain().await;
     assert_eq!(guessing.stats().kv_tokens_used, 0);

@@ -67,6 +67,7 @@ async fn steps_are_taken_only_where_there_is_a_choice() {
         assert_eq!(answer(&reply).as_object().unwrap().len(), 2);
         completion_tokens += reply.usage.completion_tokens;
     }
+    model.handle().drain().await;
     let forced = sum(&registry, "openclaw_engine_forced_tokens_total");
     let steps = sum(&registry, "openclaw_engine_step_seconds");
     assert_eq!(sum(&registry, "openclaw_engine_generation_tokens_total"), completion_tokens as f64);
@@ -77,8 +78,9 @@ async fn steps_are_taken_only_where_there_is_a_choice() {
 #[tokio::test]
 async fn an_answer_without_any_choice_takes_no_step() {
     let registry = Registry::new();
-    let reply =
-        model(&registry).reply(request(json!({"const": [1, "two"]}), SamplingOptions::default())).await.unwrap();
+    let model = model(&registry);
+    let reply = model.reply(request(json!({"const": [1, "two"]}), SamplingOptions::default())).await.unwrap();
+    model.handle().drain().await;
     assert_eq!(answer(&reply), json!([1, "two"]));
     assert!(sum(&registry, "openclaw_engine_step_seconds") <= 2.0);
 }

@@ -36,6 +36,8 @@ struct Buffers {
 pub(crate) struct Sampler {
     params: SamplingParams,
     grammar: Option<Grammar>,
+    /// Whether the grammar is elsewhere, for its mask to be computed.
+    is_lent: bool,
     /// What may come next, computed while the row was.
     mask: Option<Mask>,
     penalties: Option<Penalties>,
@@ -59,7 +61,7 @@ pub(crate) enum Sampled {
     Open,
     /// They complete the grammar.
     Complete,
-    /// A stop token was drawn, which is not among them.
+    /// A stop token comes next, which is not among them.
     Stop,
     /// No token can be chosen.
     Failed(String),
@@ -69,7 +71,7 @@ impl Sampler {
     pub(crate) fn new(params: SamplingParams, grammar: Option<Grammar>, prompt: &[TokenId]) -> Self {
         let penalties = Penalties::new(&params, prompt);
         let random = StdRng::seed_from_u64(params.seed);
-        Sampler { params, grammar, mask: None, penalties, num_chosen: 0, random }
+        Sampler { params, grammar, is_lent: false, mask: None, penalties, num_chosen: 0, random }
     }
 
     /// Adds what comes next to `chosen`. The row is left changed.
@@ -82,22 +84,31 @@ impl Sampler {
         self.force(chosen).unwrap_or_else(Sampled::Failed)
     }
 
-    /// How many of these tokens the grammar allows to come next.
+    /// How many of these tokens may come next, before a stop token.
     pub(crate) fn num_allowed(&mut self, ids: &[TokenId]) -> usize {
-        self.grammar.as_mut().map_or(ids.len(), |grammar| grammar.num_allowed(ids))
+        let num_before_stop = ids.iter().take_while(|id| !self.params.stop_ids.contains(id)).count();
+        match &mut self.grammar {
+            Some(grammar) if num_before_stop > 0 => grammar.num_allowed(&ids[..num_before_stop]),
+            Some(_) | None => num_before_stop,
+        }
     }
 
     /// Gives the grammar away, for its mask to be computed elsewhere, if a mask is certain to be needed.
     pub(crate) fn lend_grammar(&mut self) -> Option<Grammar> {
-        if self.params.temperature == 0.0 { None } else { self.grammar.take() }
+        let grammar = if self.params.temperature == 0.0 { None } else { self.grammar.take() };
+        self.is_lent = grammar.is_some();
+        grammar
     }
 
     /// Takes the grammar back. Without a mask, the next row's is computed when the row is there.
     pub(crate) fn return_grammar(&mut self, grammar: Grammar, mask: Option<Mask>) {
-        (self.grammar, self.mask) = (Some(grammar), mask);
+        (self.grammar, self.mask, self.is_lent) = (Some(grammar), mask, false);
     }
 
     fn choose(&mut self, row: &mut [f32], buffers: &mut Buffers, chosen: &mut Vec<Chosen>) -> Result<Sampled, String> {
+        if self.is_lent {
+            return Err("the thread that computes masks is gone".to_owned());
+        }
         let Buffers { raw, candidates } = buffers;
         if self.params.logprobs.is_some() {
             raw.clear();
