@@ -53,8 +53,7 @@ impl Hub {
     /// # Errors
     /// When they are not here and cannot be fetched, or when a file is not the one that is pinned.
     pub(crate) async fn files(&self, model: &HubModel, wish: Wish) -> Result<(Pin, PathBuf), Failure> {
-        let mut lock = Lock::read(&self.folder)?;
-        let pinned = lock.pin(model).cloned();
+        let pinned = Lock::read(&self.folder)?.pin(model).cloned();
         let held = pinned.as_ref().filter(|_| wish == Wish::Pinned);
         if let Some(pin) = held
             && let Some(paths) = self.paths(pin)
@@ -80,9 +79,24 @@ impl Hub {
                 }
             }
         }
-        lock.set(fetched.clone());
-        lock.write(&self.folder)?;
+        self.pin(&fetched, pinned.as_ref())?;
         Ok((fetched.clone(), self.path(&fetched)))
+    }
+
+    /// Writes a pin down where there was `before` when the fetching began. That may have taken long, so the lock is read
+    /// again: others may have pinned other models, or this one.
+    fn pin(&self, fetched: &Pin, before: Option<&Pin>) -> Result<(), Failure> {
+        let mut lock = Lock::read(&self.folder)?;
+        match lock.pin(&fetched.model) {
+            Some(other) if Some(other) != before && other != fetched => Err(Failure::unavailable(format!(
+                "{} was pinned by another process meanwhile; run this again to be held to that",
+                told(&fetched.model)
+            ))),
+            Some(_) | None => {
+                lock.set(fetched.clone());
+                lock.write(&self.folder)
+            }
+        }
     }
 
     /// Fetches at the commit of `held`, else at what the revision is now. Files that lie here as `pinned` says stay.

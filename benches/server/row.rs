@@ -43,7 +43,7 @@ pub(crate) fn print(rows: &[Row], options: &Options) {
     for row in rows {
         let [(first, ours), (second, theirs)] = row.figures;
         let (ours, theirs) = (format!("{first} {ours:.3}"), format!("{second} {theirs:.3}"));
-        println!("{:<36} {:<15} {ours:>18} {theirs:>18} {:>8.2}", row.work, row.measure, row.ratio());
+        println!("{:<38} {:<15} {ours:>18} {theirs:>18} {:>8.2}", row.work, row.measure, row.ratio());
     }
     for row in rows {
         let [(first, ours), (second, theirs)] = row.figures;

@@ -1,5 +1,6 @@
 //! The bundled model on work where it copies, one request at a time, with drafts from what it has read and without. The
-//! prompts have been read before: what is measured is writing.
+//! prompts have been read before. Whole requests, most of which is the grammar of the text that is copied, and writing
+//! alone: the engine's own time from the first drawn token to the last.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use inference::{
     AnswerForm, CacheSalt, ChatModel, ChatRequest, EngineConfig, EngineMetrics, LoadOptions, Material, Message, Model,
     ReplyContent, ReplyError, SamplingParams, ToolChoice, ToolDefinition,
 };
+use prometheus::Registry;
 use serde::Deserialize;
 use types::TaskClass;
 
@@ -32,7 +34,7 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Row>, Error> {
         // What has no end says more of the model than of drafts.
         let mut ends = answers.iter().map(Option::is_some);
         requests.retain(|_| ends.next() == Some(true));
-        let mut seconds = [Vec::new(), Vec::new()];
+        let (mut seconds, mut writing) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
         for round in 0..options.rounds {
             let mut engines = [(0, &drafting), (1, &plain)];
             if round % 2 == 1 {
@@ -40,31 +42,50 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Row>, Error> {
             }
             let mut answers = Vec::new();
             for (column, engine) in engines {
-                let began = Instant::now();
+                let (began, written) = (Instant::now(), engine.seconds_of_writing());
                 answers.push(answer(engine, &requests).await?);
-                seconds[column].push(began.elapsed().as_secs_f64() / requests.len() as f64);
+                let num_requests = requests.len() as f64;
+                seconds[column].push(began.elapsed().as_secs_f64() / num_requests);
+                writing[column].push((engine.seconds_of_writing() - written) / num_requests);
             }
             if answers[0] != answers[1] {
                 return Err(format!("{agent}: drafts changed an answer").into());
             }
         }
-        rows.push(Row::of_medians(format!("speculation, {agent}"), "request, s", ["drafts", "plain"], seconds));
+        let work = format!("speculation, {agent}");
+        rows.push(Row::of_medians(&work, "request, s", ["drafts", "plain"], seconds));
+        rows.push(Row::of_medians(&work, "writing, s", ["drafts", "plain"], writing));
     }
     Ok(rows)
 }
 
-fn start(engine: EngineConfig, options: &Options) -> Result<ChatModel, Error> {
+struct Engine {
+    model: ChatModel,
+    metrics: Registry,
+}
+
+impl Engine {
+    /// So far, of all requests.
+    fn seconds_of_writing(&self) -> f64 {
+        let families = self.metrics.gather();
+        let family = families.iter().find(|family| family.name() == "openclaw_engine_request_decode_time_seconds");
+        family.map_or(0.0, |family| family.get_metric()[0].get_histogram().get_sample_sum())
+    }
+}
+
+fn start(engine: EngineConfig, options: &Options) -> Result<Engine, Error> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/pocket/pocket.gguf");
     let load = LoadOptions { threads: Some(options.threads), ..LoadOptions::default() };
-    let metrics = EngineMetrics::register(&prometheus::Registry::new())?;
-    Ok(ChatModel::start(Model::load_with(&path, load)?, engine, metrics)?)
+    let metrics = Registry::new();
+    let model = ChatModel::start(Model::load_with(&path, load)?, engine, EngineMetrics::register(&metrics)?)?;
+    Ok(Engine { model, metrics })
 }
 
 /// The answers; none for one without an end.
-async fn answer(model: &ChatModel, requests: &[ChatRequest]) -> Result<Vec<Option<ReplyContent>>, Error> {
+async fn answer(engine: &Engine, requests: &[ChatRequest]) -> Result<Vec<Option<ReplyContent>>, Error> {
     let mut answers = Vec::new();
     for request in requests {
-        answers.push(match model.reply(request.clone()).await {
+        answers.push(match engine.model.reply(request.clone()).await {
             Ok(reply) => Some(reply.content),
             Err(ReplyError::LengthLimit { .. }) => None,
             Err(error) => return Err(error.into()),

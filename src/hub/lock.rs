@@ -46,6 +46,17 @@ pub(crate) fn path(folder: &Path) -> PathBuf {
     folder.join("models.lock")
 }
 
+impl Pin {
+    /// Whether it says what to hold a model to, within the model's own folder.
+    fn is_whole(&self) -> bool {
+        let is_hexadecimal = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_good = |file: &PinnedFile| {
+            HubModel::is_file_name(&file.file) && file.sha256.len() == 64 && is_hexadecimal(&file.sha256)
+        };
+        is_hexadecimal(&self.commit) && !self.files.is_empty() && self.files.iter().all(is_good)
+    }
+}
+
 impl Lock {
     /// The pins of a folder; none where it has no lock yet.
     pub(crate) fn read(folder: &Path) -> Result<Self, Failure> {
@@ -62,6 +73,12 @@ impl Lock {
         };
         let lock: Lock =
             serde_json::from_str(&text).map_err(|error| unusable(format!("is not understood ({error})")))?;
+        if let Some(pin) = lock.models.iter().find(|pin| !pin.is_whole()) {
+            return Err(unusable(format!(
+                "has a pin of {} without files, or with a name that leads elsewhere",
+                pin.model.repo
+            )));
+        }
         match lock.version {
             VERSION => Ok(lock),
             version => Err(unusable(format!("has version {version}, and this program knows {VERSION}"))),

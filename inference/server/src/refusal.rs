@@ -145,6 +145,11 @@ impl Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(ErrorResponse { error: self.body })).into_response();
+        // The official clients ask again after any 408 and 5xx; here the model would only do the same work once more.
+        let is_final = self.status == StatusCode::REQUEST_TIMEOUT || self.status.is_server_error();
+        if is_final && self.retry_after.is_none() {
+            response.headers_mut().insert("x-should-retry", HeaderValue::from_static("false"));
+        }
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

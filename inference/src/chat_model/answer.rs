@@ -92,10 +92,11 @@ impl Answer {
     }
 }
 
-/// The token as it stands in the answer: its bytes, too, add up to the text.
+/// The token as it stands in the answer, among its rivals, too: its bytes add up to the text.
 fn without_space(mut token: TokenLogprobs) -> TokenLogprobs {
-    let piece = &mut token.token;
-    if piece.bytes.first() == Some(&b' ') {
+    let chosen = token.token.id;
+    let rivals = token.top.iter_mut().map(|(rival, _)| rival).filter(|rival| rival.id == chosen);
+    for piece in rivals.chain([&mut token.token]).filter(|piece| piece.bytes.first() == Some(&b' ')) {
         piece.bytes.remove(0);
         piece.text.remove(0);
     }

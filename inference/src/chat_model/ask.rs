@@ -1,6 +1,7 @@
 //! Asking: render, compile and tokenize on the caller's side, then hand over to the engine.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::Semaphore;
 
@@ -9,7 +10,7 @@ use super::assembly::Assembly;
 use super::whole::Whole;
 use super::{ChatModel, ChatReply, ChatRequest, CompleteRequest, Parts, RawPrompt, ReplyError, ReplyStream};
 use crate::chat::{Message, RenderError, ToolDefinition};
-use crate::engine::{self, EngineConfig, EngineHandle, EngineMetrics, GenerateRequest, InvalidConfig, Refused};
+use crate::engine::{self, EngineConfig, EngineHandle, EngineMetrics, GenerateRequest, InvalidConfig, Refused, Usage};
 use crate::grammar::{AnswerForm, GrammarError, Lead, Material, ReplyForm, ToolChoice};
 use crate::model::{Model, ModelInfo};
 use crate::tokenizer::{Segment, TokenId, Tokenizer};
@@ -55,12 +56,12 @@ impl ChatModel {
 
     /// Accepts a turn or refuses it; then the reply comes piece by piece. Needs a tokio runtime.
     pub async fn chat(&self, request: ChatRequest) -> Result<ReplyStream, ReplyError> {
-        self.ask(move |parts| parts.prepare_chat(request)).await
+        self.ask(request.deadline, move |parts| parts.prepare_chat(request)).await
     }
 
     /// Accepts a text to go on with or refuses it; then its continuation comes piece by piece. Needs a tokio runtime.
     pub async fn complete(&self, request: CompleteRequest) -> Result<ReplyStream, ReplyError> {
-        self.ask(move |parts| parts.prepare_completion(request)).await
+        self.ask(request.deadline, move |parts| parts.prepare_completion(request)).await
     }
 
     /// A turn as a whole. Dropping the future aborts it.
@@ -78,11 +79,17 @@ impl ChatModel {
     /// A large schema takes longer to compile than an executor's thread should be held.
     async fn ask(
         &self,
+        deadline: Option<Instant>,
         prepare: impl FnOnce(&Parts) -> Result<(GenerateRequest, Assembly), ReplyError> + Send + 'static,
     ) -> Result<ReplyStream, ReplyError> {
         let parts = self.parts.clone();
         // Never closed, so there is always a permit in the end; given back when the work is done, even if nobody waits.
-        let permit = self.parts.preparing.clone().acquire_owned().await;
+        let permit = self.parts.preparing.clone().acquire_owned();
+        let permit = match deadline {
+            Some(deadline) => tokio::time::timeout_at(deadline.into(), permit).await,
+            None => Ok(permit.await),
+        };
+        let permit = permit.map_err(|_| ReplyError::Deadline { usage: Usage::default() })?;
         let prepared = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             prepare(&parts)

@@ -103,7 +103,7 @@ impl Scheduler {
         plan.taken_over.clear();
         plan.num_preempted = 0;
         self.decode(plan);
-        if plan.num_preempted == 0 && self.only_decodes() {
+        if self.limits.max_draft_tokens > 0 && plan.num_preempted == 0 && self.only_decodes() {
             self.draft(plan, draft);
         }
         if plan.num_preempted == 0 {

@@ -122,9 +122,12 @@ impl RemoteChat {
             let (wait, why) = match self.complete_once(request, body.clone()).await {
                 Ok(answer) => return Ok(answer),
                 Err(Trouble::Final(error)) => return Err(error),
-                Err(Trouble::Passing { wait, why }) => (wait.unwrap_or(PAUSE), why),
+                Err(Trouble::Passing { wait, why }) => (wait.unwrap_or(PAUSE).max(PAUSE), why),
             };
-            if request.deadline.is_none_or(|deadline| deadline <= Instant::now() + wait) {
+            // What is to come after the clock's end is to come too late.
+            let again_at = Instant::now().checked_add(wait);
+            let in_time = |again_at| request.deadline.is_some_and(|deadline| again_at < deadline);
+            if !again_at.is_some_and(in_time) {
                 return Err(ReplyError::Unavailable(why));
             }
             sleep(wait).await;

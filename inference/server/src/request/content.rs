@@ -50,7 +50,7 @@ impl Part {
             let message = format!("a part of type {:?} is not supported; send parts of type text", self.kind);
             return Err(Refusal::invalid(format!("{at}.type"), "unsupported_value", message));
         }
-        if let Some(name) = self.other.keys().next() {
+        if let Some((name, _)) = self.other.iter().find(|(_, value)| !value.is_null()) {
             let message = format!("`{name}` is not supported in a part of type text; leave it out");
             return Err(Refusal::invalid(format!("{at}.{name}"), "unknown_parameter", message));
         }

@@ -1,6 +1,7 @@
 //! `/v1/models`: which models there are.
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 
 use crate::Served;
@@ -18,6 +19,10 @@ pub(crate) async fn list(State(served): State<Served>) -> Json<ModelList> {
 #[utoipa::path(get, path = "/v1/models/{id}", operation_id = "get_model", tag = "models",
     params(("id" = String, Path, description = "Its name")),
     responses((status = 200, body = ModelEntry, description = "The model"), (status = 404, description = "No such model")))]
-pub(crate) async fn get(State(served): State<Served>, Path(id): Path<String>) -> Result<Json<ModelEntry>, Refusal> {
+pub(crate) async fn get(
+    State(served): State<Served>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<ModelEntry>, Refusal> {
+    let Path(id) = id.map_err(|rejection| Refusal::invalid("id", "invalid_value", rejection.body_text()))?;
     Ok(Json(ModelEntry::new(&id, served.model(&id)?.info())))
 }
