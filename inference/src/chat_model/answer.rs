@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn what_may_begin_a_stop_text_is_held_back_until_it_is_certain() {
-        check(&["END"], &["a E", "N", "d"], &["a ", "", "ENd", ""]);
+        check(&["END"], &["a E", "N", "x"], &["a ", "", "ENx", ""]);
         check(&["END"], &["a EN"], &["a ", "EN"]);
         check(&["aab"], &["aa", "a", "a", "b"], &["", "a", "a", ""]);
         check(&["€€"], &["1 €", "2"], &["1 ", "€2", ""]);
@@ -191,7 +191,7 @@ mod tests {
             assert_eq!(found, expected);
         };
         check(&[], &["a", "", "", "€", ""], &[("a", &[0]), ("€", &[1, 2, 3]), ("", &[4])]);
-        check(&["END"], &["a", "b E", "N", "d"], &[("a", &[0]), ("ENd", &[1, 2, 3])]);
+        check(&["END"], &["a", "b E", "N", "x"], &[("a", &[0]), ("ENx", &[1, 2, 3])]);
         check(&["END"], &["a", "b E", "N", "D", "c"], &[("a", &[0]), ("", &[1])]);
         check(&["END"], &["a", "b END"], &[("a", &[0]), ("b ", &[1])]);
     }
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn every_split_of_the_text_gives_the_same_answer() {
         let mut random = StdRng::seed_from_u64(11);
-        let signs = ["a", "b", "€", " ", "ab", "ba"];
+        let signs = ["a", "b", "€", " ", "ab", "bb"];
         let any = |random: &mut StdRng, most: usize| -> String {
             (0..random.random_range(1..=most)).map(|_| signs[random.random_range(0..signs.len())]).collect()
         };
