@@ -246,7 +246,8 @@ pub(crate) enum ModelCommand {
 #[derive(Args)]
 #[command(after_help = help::PULL)]
 pub(crate) struct PullArgs {
-    /// A model of the configuration, or ORGANISATION/NAME[:FILE] of the hub; without it, every hub model configured.
+    /// A model of the configuration, or ORGANISATION/NAME or ORGANISATION/NAME:FILE of the hub; without it, every hub
+    /// model configured.
     #[arg(value_name = "MODEL")]
     pub(crate) model: Option<String>,
     /// Take what the hub has now, and pin that.
