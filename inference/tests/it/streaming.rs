@@ -159,6 +159,8 @@ async fn a_stop_text_ends_an_answer_and_its_tokens_are_not_generated() {
     assert_eq!(finish, ReplyFinish::Stop);
     assert!(usage.completion_tokens < whole.end.unwrap().1.completion_tokens);
     assert_eq!(usage.prompt_tokens, whole.end.unwrap().1.prompt_tokens);
+    // The first answer's prompt was the same; the engine has said so by then, though not its end.
+    assert_eq!(usage.cached_tokens, 16);
     // Nothing is left running.
     model.handle().drain().await;
     assert_eq!(model.handle().stats().running, 0);

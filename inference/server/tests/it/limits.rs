@@ -52,7 +52,9 @@ async fn a_reply_that_takes_too_long_is_given_up() {
     let world = World::with_backend(backend, EngineConfig::default(), options).await;
     let asked = with(&json!({ "response_format": null, "max_tokens": 2000 }));
     let ended = world.pass_until(&script, || world.ended("deadline") == 1.0);
-    let ((status, error), ()) = tokio::join!(world.refuse(&asked), ended);
+    let (answer, ()) = tokio::join!(world.ask(&asked), ended);
+    assert_eq!(answer.headers()["x-should-retry"], "false", "the official clients would ask again");
+    let (status, error) = refusal(answer).await;
     assert_eq!((status, &error["code"]), (504, &json!("deadline_passed")), "{error}");
 }
 
@@ -87,6 +89,7 @@ async fn an_engine_that_stops_says_so() {
     world.model.handle().drain().await;
     let answer = world.ask(&request()).await;
     assert_eq!(answer.headers()["retry-after"], "5");
+    assert!(!answer.headers().contains_key("x-should-retry"));
     let (status, error) = refusal(answer).await;
     assert_eq!((status, &error["type"], &error["code"]), (503, &json!("server_error"), &json!("stopping")));
 }
