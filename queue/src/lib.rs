@@ -9,4 +9,4 @@ mod queue;
 
 pub use memory::{MemoryQueue, MemoryQueueSettings};
 pub use order::ClassOrder;
-pub use queue::{Closed, Delivery, Depth, Queue, QueueError};
+pub use queue::{Classes, Closed, Delivery, Depth, Queue, QueueError};

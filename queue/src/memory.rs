@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use types::{TaskClass, TaskId, WorkerId};
 
 use crate::order::ClassOrder;
-use crate::queue::{Closed, Delivery, Depth, Queue, QueueError};
+use crate::queue::{Classes, Closed, Delivery, Depth, Queue, QueueError};
 
 /// How the queue in memory behaves.
 #[derive(Clone, Copy, Debug)]
@@ -33,8 +33,14 @@ impl Default for MemoryQueueSettings {
 pub struct MemoryQueue {
     settings: MemoryQueueSettings,
     lines: Mutex<Lines>,
-    /// One permit per push: exactly one waiting worker wakes for an id.
-    pushed: Notify,
+    pushed: Pushed,
+}
+
+/// One permit per id: exactly one waiting worker wakes for it, and one that may take it.
+#[derive(Debug, Default)]
+struct Pushed {
+    interactive: Notify,
+    other: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -65,7 +71,7 @@ struct Delivered {
 impl MemoryQueue {
     /// An empty queue.
     pub fn new(settings: MemoryQueueSettings) -> Self {
-        MemoryQueue { settings, lines: Mutex::default(), pushed: Notify::new() }
+        MemoryQueue { settings, lines: Mutex::default(), pushed: Pushed::default() }
     }
 
     fn lines(&self) -> MutexGuard<'_, Lines> {
@@ -74,7 +80,7 @@ impl MemoryQueue {
     }
 
     /// Takes what can be taken now; otherwise says when to look again at the latest.
-    fn try_take(&self) -> Result<Take, Closed> {
+    fn try_take(&self, classes: Classes) -> Result<Take, Closed> {
         let mut lines = self.lines();
         if lines.closed {
             return Err(Closed);
@@ -82,15 +88,15 @@ impl MemoryQueue {
         let now = Instant::now();
         lines.bring_back(now);
         let due_back = now + self.settings.visibility_timeout;
-        let Some(delivery) = lines.deliver(due_back) else {
+        let Some(delivery) = lines.deliver(classes, due_back) else {
             // What is delivered while this worker waits falls due back later than `due_back`.
             return Ok(Take::Nothing {
                 until: lines.delivered.values().next().map_or(due_back, |first| first.due_back),
             });
         };
-        if lines.waiting.iter().any(|line| !line.is_empty()) {
-            // Permits do not add up while nobody waits: pass the wake-up on.
-            self.pushed.notify_one();
+        // Permits do not add up while nobody waits: pass the wake-up on.
+        for class in TaskClass::ALL.into_iter().filter(|&class| !lines.waiting[class as usize].is_empty()) {
+            self.pushed.of(class).notify_one();
         }
         Ok(Take::Delivery(delivery))
     }
@@ -103,22 +109,26 @@ enum Take {
 
 #[async_trait]
 impl Queue for MemoryQueue {
-    async fn push(&self, task: TaskId, class: TaskClass) -> Result<(), QueueError> {
-        let is_new = self.lines().push(task, class)?;
-        if is_new {
-            self.pushed.notify_one();
+    async fn push(&self, ids: &[(TaskId, TaskClass)]) -> Result<(), QueueError> {
+        let mut lines = self.lines();
+        for &(task, class) in ids {
+            if lines.push(task, class)? {
+                self.pushed.of(class).notify_one();
+            }
         }
         Ok(())
     }
 
-    async fn take(&self, _worker: &WorkerId) -> Result<Delivery, QueueError> {
+    async fn take(&self, _worker: &WorkerId, classes: Classes) -> Result<Delivery, QueueError> {
         loop {
             // Made before the look, so that a push or a close between the look and the wait is not missed.
-            let pushed = self.pushed.notified();
-            match self.try_take()? {
+            let interactive = self.pushed.interactive.notified();
+            let other = self.pushed.other.notified();
+            match self.try_take(classes)? {
                 Take::Delivery(delivery) => return Ok(delivery),
                 Take::Nothing { until } => tokio::select! {
-                    () = pushed => {}
+                    () = interactive => {}
+                    () = other, if classes == Classes::All => {}
                     () = sleep_until(until) => {}
                 },
             }
@@ -130,6 +140,11 @@ impl Queue for MemoryQueue {
         Ok(())
     }
 
+    async fn holds(&self, ids: &[TaskId]) -> Result<Vec<bool>, QueueError> {
+        let lines = self.lines();
+        Ok(ids.iter().map(|task| lines.held.contains_key(task)).collect())
+    }
+
     async fn depth(&self) -> Result<Depth, QueueError> {
         let lines = self.lines();
         Ok(Depth { waiting: lines.waiting.each_ref().map(VecDeque::len), delivered: lines.delivered.len() })
@@ -137,7 +152,17 @@ impl Queue for MemoryQueue {
 
     async fn close(&self) {
         self.lines().closed = true;
-        self.pushed.notify_waiters();
+        self.pushed.interactive.notify_waiters();
+        self.pushed.other.notify_waiters();
+    }
+}
+
+impl Pushed {
+    fn of(&self, class: TaskClass) -> &Notify {
+        match class {
+            TaskClass::Interactive => &self.interactive,
+            TaskClass::Normal | TaskClass::Batch => &self.other,
+        }
     }
 }
 
@@ -155,8 +180,11 @@ impl Lines {
         Ok(true)
     }
 
-    fn deliver(&mut self, due_back: Instant) -> Option<Delivery> {
-        let class = self.order.pick(self.waiting.each_ref().map(VecDeque::len))?;
+    fn deliver(&mut self, classes: Classes, due_back: Instant) -> Option<Delivery> {
+        let class = match classes {
+            Classes::All => self.order.pick(self.waiting.each_ref().map(VecDeque::len))?,
+            Classes::Interactive => TaskClass::Interactive,
+        };
         let task = self.waiting[class as usize].pop_front()?;
         self.last_receipt += 1;
         let receipt = self.last_receipt;

@@ -10,20 +10,32 @@ use types::{TaskClass, TaskId, WorkerId};
 /// - Under a constant load of the more urgent classes the others still get their share.
 #[async_trait]
 pub trait Queue: Send + Sync + 'static {
-    /// Adds an id to its class's line and wakes one waiting worker.
-    async fn push(&self, task: TaskId, class: TaskClass) -> Result<(), QueueError>;
+    /// Adds ids to their classes' lines, in this order, and wakes waiting workers.
+    async fn push(&self, ids: &[(TaskId, TaskClass)]) -> Result<(), QueueError>;
 
     /// Waits for an id. Dropping the future loses nothing: an id is either not taken yet or comes back unacknowledged.
-    async fn take(&self, worker: &WorkerId) -> Result<Delivery, QueueError>;
+    async fn take(&self, worker: &WorkerId, classes: Classes) -> Result<Delivery, QueueError>;
 
     /// The task was opened, or cannot be: the queue forgets it. Acknowledging late or twice is harmless.
     async fn acknowledge(&self, delivery: Delivery) -> Result<(), QueueError>;
+
+    /// Which of these ids wait here, or are delivered and not yet acknowledged; in the order given. Exact.
+    async fn holds(&self, ids: &[TaskId]) -> Result<Vec<bool>, QueueError>;
 
     /// How many ids the queue holds.
     async fn depth(&self) -> Result<Depth, QueueError>;
 
     /// Ends every `take` and `push`, now and later, with [`Closed`]. What waits is the store's to bring back.
     async fn close(&self);
+}
+
+/// What a worker takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Classes {
+    /// Any class, in the order that keeps shares and starves none.
+    All,
+    /// Interactive only: this slot is kept free for a person who waits. Outside of the order.
+    Interactive,
 }
 
 /// An id on its way to a worker. The worker opens the task in the store, then acknowledges.

@@ -115,11 +115,12 @@ impl Relay {
         let mut delivered = 0;
         loop {
             let outbound = self.store.outbox(self.delivered, BATCH).await?;
-            for row in &outbound {
-                self.queue.push(row.task, row.class).await?;
-                self.delivered = row.seq;
-                delivered += 1;
+            let ids: Vec<_> = outbound.iter().map(|row| (row.task, row.class)).collect();
+            self.queue.push(&ids).await?;
+            if let Some(last) = outbound.last() {
+                self.delivered = last.seq;
             }
+            delivered += ids.len() as u64;
             if outbound.len() < BATCH as usize {
                 return Ok(delivered);
             }
@@ -138,10 +139,8 @@ impl Relay {
         let mut after = None;
         loop {
             let queued = self.store.queued(after, BATCH).await?;
-            for &(task, class) in &queued {
-                self.queue.push(task, class).await?;
-                refilled += 1;
-            }
+            self.queue.push(&queued).await?;
+            refilled += queued.len() as u64;
             after = queued.last().map(|&(task, _)| task);
             if queued.len() < BATCH as usize {
                 return Ok(refilled);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use store::{Leases, Opening, Store};
-use task_queue::{Delivery, Queue, QueueError};
+use task_queue::{Classes, Delivery, Queue, QueueError};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 use types::{AgentName, WorkerId};
@@ -78,7 +78,7 @@ impl Worker {
             let taken = tokio::select! {
                 () = drain.cancelled() => break,
                 () = reached(self.sessions.values().filter_map(Session::idle_at).min()) => continue,
-                taken = self.place.queue.take(&self.id) => taken,
+                taken = self.place.queue.take(&self.id, Classes::All) => taken,
             };
             let then = match taken {
                 Ok(delivery) => {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use task_queue::{ClassOrder, Queue, QueueError};
+use task_queue::{ClassOrder, Classes, Queue, QueueError};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use types::TaskClass::{Batch, Interactive, Normal};
@@ -24,12 +24,12 @@ fn worker(slot: u32) -> WorkerId {
 impl Subject {
     async fn push(&self, class: TaskClass) -> TaskId {
         let task = TaskId::new();
-        self.queue.push(task, class).await.unwrap();
+        self.queue.push(&[(task, class)]).await.unwrap();
         task
     }
 
     async fn take(&self) -> task_queue::Delivery {
-        self.queue.take(&worker(0)).await.unwrap()
+        self.queue.take(&worker(0), Classes::All).await.unwrap()
     }
 
     async fn take_and_acknowledge(&self) -> TaskId {
@@ -40,7 +40,7 @@ impl Subject {
     }
 
     async fn is_empty(&self) -> bool {
-        timeout(self.visibility_timeout / 2, self.queue.take(&worker(9))).await.is_err()
+        timeout(self.visibility_timeout / 2, self.queue.take(&worker(9), Classes::All)).await.is_err()
     }
 }
 
@@ -58,7 +58,7 @@ pub async fn a_delivery_names_its_class(subject: Subject) {
 
 pub async fn a_waiting_id_waits_once_however_often_it_is_pushed(subject: Subject) {
     let task = subject.push(Normal).await;
-    subject.queue.push(task, Normal).await.unwrap();
+    subject.queue.push(&[(task, Normal)]).await.unwrap();
     assert_eq!(subject.queue.depth().await.unwrap().waiting(), 1);
     assert_eq!(subject.take_and_acknowledge().await, task);
     assert!(subject.is_empty().await);
@@ -67,7 +67,7 @@ pub async fn a_waiting_id_waits_once_however_often_it_is_pushed(subject: Subject
 pub async fn a_delivered_id_is_not_pushed_again(subject: Subject) {
     let task = subject.push(Normal).await;
     let delivery = subject.take().await;
-    subject.queue.push(task, Normal).await.unwrap();
+    subject.queue.push(&[(task, Normal)]).await.unwrap();
     assert!(subject.is_empty().await);
     subject.queue.acknowledge(delivery).await.unwrap();
 }
@@ -75,7 +75,7 @@ pub async fn a_delivered_id_is_not_pushed_again(subject: Subject) {
 pub async fn an_acknowledged_id_can_be_pushed_again(subject: Subject) {
     let task = subject.push(Normal).await;
     subject.take_and_acknowledge().await;
-    subject.queue.push(task, Normal).await.unwrap();
+    subject.queue.push(&[(task, Normal)]).await.unwrap();
     assert_eq!(subject.take_and_acknowledge().await, task);
 }
 
@@ -90,12 +90,12 @@ pub async fn an_unacknowledged_id_is_handed_out_again(subject: Subject) {
 pub async fn a_worker_that_waits_already_gets_what_another_forgot(subject: Subject) {
     let waiting = {
         let queue = Arc::clone(&subject.queue);
-        tokio::spawn(async move { queue.take(&worker(1)).await.unwrap().task() })
+        tokio::spawn(async move { queue.take(&worker(1), Classes::All).await.unwrap().task() })
     };
     // The first of the two is served first; the other keeps waiting.
     let second = {
         let queue = Arc::clone(&subject.queue);
-        tokio::spawn(async move { queue.take(&worker(2)).await.unwrap().task() })
+        tokio::spawn(async move { queue.take(&worker(2), Classes::All).await.unwrap().task() })
     };
     let task = subject.push(Normal).await;
     let within = subject.visibility_timeout * 3;
@@ -118,7 +118,8 @@ pub async fn a_late_acknowledgement_does_not_forget_the_later_delivery(subject: 
 pub async fn a_take_that_is_given_up_loses_nothing(subject: Subject) {
     for _ in 0..100 {
         let queue = Arc::clone(&subject.queue);
-        let given_up = tokio::spawn(async move { queue.take(&worker(1)).await.map(|delivery| delivery.task()) });
+        let given_up =
+            tokio::spawn(async move { queue.take(&worker(1), Classes::All).await.map(|delivery| delivery.task()) });
         tokio::task::yield_now().await;
         let task = subject.push(Normal).await;
         given_up.abort();
@@ -139,7 +140,7 @@ pub async fn every_id_reaches_exactly_one_of_many_workers(subject: Subject) {
         workers.spawn(async move {
             let mut taken = Vec::new();
             loop {
-                match queue.take(&worker(slot)).await {
+                match queue.take(&worker(slot), Classes::All).await {
                     Ok(delivery) => {
                         taken.push(delivery.task());
                         queue.acknowledge(delivery).await.unwrap();
@@ -162,6 +163,32 @@ pub async fn every_id_reaches_exactly_one_of_many_workers(subject: Subject) {
     let taken: Vec<TaskId> = workers.join_all().await.into_iter().flatten().collect();
     assert_eq!(taken.len(), TASKS);
     assert_eq!(taken.into_iter().collect::<HashSet<_>>(), pushed);
+}
+
+pub async fn a_slot_kept_for_interactive_work_takes_nothing_else(subject: Subject) {
+    let kept = [1, 2].map(|slot| {
+        let queue = Arc::clone(&subject.queue);
+        tokio::spawn(async move { queue.take(&worker(slot), Classes::Interactive).await.unwrap().task() })
+    });
+    tokio::task::yield_now().await;
+    let batch = subject.push(Batch).await;
+    assert_eq!(subject.take_and_acknowledge().await, batch);
+    let interactive = HashSet::from([subject.push(Interactive).await, subject.push(Interactive).await]);
+    let mut taken = HashSet::new();
+    for slot in kept {
+        taken.insert(slot.await.unwrap());
+    }
+    assert_eq!(taken, interactive);
+}
+
+pub async fn holds_tells_what_waits_and_what_is_delivered(subject: Subject) {
+    let delivered = subject.push(Normal).await;
+    let delivery = subject.take().await;
+    let (waiting, unknown) = (subject.push(Normal).await, TaskId::new());
+    let holds = async || subject.queue.holds(&[unknown, waiting, delivered]).await.unwrap();
+    assert_eq!(holds().await, [false, true, true]);
+    subject.queue.acknowledge(delivery).await.unwrap();
+    assert_eq!(holds().await, [false, true, false]);
 }
 
 pub async fn no_class_starves_under_a_flood_of_a_more_urgent_one(subject: Subject) {
@@ -210,13 +237,13 @@ pub async fn closing_ends_every_take_and_push_now_and_later(subject: Subject) {
     let mut takers = JoinSet::new();
     for slot in 0..4 {
         let queue = Arc::clone(&subject.queue);
-        takers.spawn(async move { queue.take(&worker(slot)).await });
+        takers.spawn(async move { queue.take(&worker(slot), Classes::All).await });
     }
     tokio::task::yield_now().await;
     subject.queue.close().await;
     for taken in takers.join_all().await {
         assert!(matches!(taken, Err(QueueError::Closed(_))));
     }
-    assert!(matches!(subject.queue.take(&worker(9)).await, Err(QueueError::Closed(_))));
-    assert!(matches!(subject.queue.push(TaskId::new(), Normal).await, Err(QueueError::Closed(_))));
+    assert!(matches!(subject.queue.take(&worker(9), Classes::All).await, Err(QueueError::Closed(_))));
+    assert!(matches!(subject.queue.push(&[(TaskId::new(), Normal)]).await, Err(QueueError::Closed(_))));
 }

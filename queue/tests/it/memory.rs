@@ -31,6 +31,8 @@ keeps! {
     a_late_acknowledgement_does_not_forget_the_later_delivery,
     a_take_that_is_given_up_loses_nothing,
     every_id_reaches_exactly_one_of_many_workers,
+    a_slot_kept_for_interactive_work_takes_nothing_else,
+    holds_tells_what_waits_and_what_is_delivered,
     no_class_starves_under_a_flood_of_a_more_urgent_one,
     urgent_classes_get_the_larger_share,
     the_depth_counts_what_waits_and_what_is_delivered,

@@ -10,7 +10,7 @@ use serde_json::json;
 use store::{
     EventKind, Leases, NewTask, Opening, Relay, RelaySettings, SqliteSettings, SqliteStore, Store, StoreError,
 };
-use task_queue::{MemoryQueue, MemoryQueueSettings, Queue, QueueError};
+use task_queue::{Classes, MemoryQueue, MemoryQueueSettings, Queue, QueueError};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use types::{TaskId, TaskState, WorkerId};
@@ -122,7 +122,7 @@ fn run_workers(store: &Arc<dyn Store>, say: Say) -> JoinSet<()> {
 
 async fn work(worker: WorkerId, queue: Arc<dyn Queue>, leases: Leases, say: Say) {
     for number in 1.. {
-        let delivery = match queue.take(&worker).await {
+        let delivery = match queue.take(&worker, Classes::All).await {
             Ok(delivery) => delivery,
             Err(QueueError::Closed(_)) => return,
             Err(error) => panic!("{error}"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use store::{Clock, NewTask, Relay, RelaySettings, Relayed, SqliteSettings, SqliteStore, Store, Swept};
-use task_queue::{MemoryQueue, MemoryQueueSettings, Queue};
+use task_queue::{Classes, MemoryQueue, MemoryQueueSettings, Queue};
 use tempfile::TempDir;
 use types::{TaskId, TaskState};
 
@@ -21,7 +21,7 @@ fn relay(world: &World, queue: &Arc<MemoryQueue>) -> Relay {
 }
 
 async fn take(queue: &MemoryQueue, world: &World) -> TaskId {
-    let delivery = queue.take(&world.worker).await.unwrap();
+    let delivery = queue.take(&world.worker, Classes::All).await.unwrap();
     let task = delivery.task();
     queue.acknowledge(delivery).await.unwrap();
     task
@@ -34,7 +34,7 @@ async fn an_accepted_task_is_delivered_at_its_commit_and_not_at_a_tick() {
     // The first tick is at once; the first task goes with it or with its commit, the others only with their commits.
     for _ in 0..3 {
         let task = world.queued().await;
-        let delivery = queue.take(&world.worker).await.unwrap();
+        let delivery = queue.take(&world.worker, Classes::All).await.unwrap();
         assert_eq!(delivery.task(), task);
         world.open(task).await;
         queue.acknowledge(delivery).await.unwrap();

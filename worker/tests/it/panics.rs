@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use config::SessionMode;
-use task_queue::{Delivery, Depth, MemoryQueue, MemoryQueueSettings, Queue, QueueError};
+use task_queue::{Classes, Delivery, Depth, MemoryQueue, MemoryQueueSettings, Queue, QueueError};
 use types::{StopReason, TaskClass, TaskId, TaskState, WorkerId};
 
 use crate::model::{Scripted, Turn, answer, lookup};
@@ -43,17 +43,21 @@ struct Deadly {
 
 #[async_trait]
 impl Queue for Deadly {
-    async fn push(&self, task: TaskId, class: TaskClass) -> Result<(), QueueError> {
-        self.inner.push(task, class).await
+    async fn push(&self, ids: &[(TaskId, TaskClass)]) -> Result<(), QueueError> {
+        self.inner.push(ids).await
     }
 
-    async fn take(&self, worker: &WorkerId) -> Result<Delivery, QueueError> {
+    async fn take(&self, worker: &WorkerId, classes: Classes) -> Result<Delivery, QueueError> {
         assert!(!self.armed.swap(false, Ordering::SeqCst), "deadly");
-        self.inner.take(worker).await
+        self.inner.take(worker, classes).await
     }
 
     async fn acknowledge(&self, delivery: Delivery) -> Result<(), QueueError> {
         self.inner.acknowledge(delivery).await
+    }
+
+    async fn holds(&self, ids: &[TaskId]) -> Result<Vec<bool>, QueueError> {
+        self.inner.holds(ids).await
     }
 
     async fn depth(&self) -> Result<Depth, QueueError> {
