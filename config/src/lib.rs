@@ -14,6 +14,7 @@ mod json_schema;
 mod nearest;
 mod schema;
 mod seconds;
+mod secret;
 mod secrets;
 mod shape;
 mod source;
@@ -26,8 +27,9 @@ pub use agent::{
 pub use bundled::{AGENTS as BUNDLED_AGENTS, BundledFile};
 pub use diagnostics::{Diagnostic, Diagnostics, Loaded, Position, Severity};
 pub use schema::{agent_schema, talon_schema};
+pub use secret::{Secret, SecretUrl};
 pub use talon::{
-    AgentsDir, Environment, Exposed, HubModel, InferenceConfig, KvCacheDtype, LeaseConfig, LogConfig, LogFormat,
-    LogLevel, ModelSource, ModelSpec, PoolConfig, QueueConfig, RemoteKind, RemoteModel, ServerConfig, StoreConfig,
-    TalonConfig, ToolBinding,
+    AgentsDir, Authentication, Environment, Exposed, HubModel, InferenceConfig, KvCacheDtype, LeaseConfig, LogConfig,
+    LogFormat, LogLevel, ModelSource, ModelSpec, PoolConfig, QueueConfig, RemoteKind, RemoteModel, RetentionConfig,
+    ServerConfig, StoreConfig, TalonConfig, ToolBinding, WebhookConfig,
 };

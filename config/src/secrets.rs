@@ -1,5 +1,7 @@
 //! Finds what looks like a credential. Files of `config` are shared and versioned: a secret in one is a leak.
 
+use crate::secret::passwords;
+
 /// A kind of credential: how it starts, and how much has to follow for it to be one.
 struct Kind {
     name: &'static str,
@@ -55,15 +57,12 @@ pub(crate) fn find(line: &str) -> Vec<Found> {
     found
 }
 
-/// The line with everything key-shaped replaced, character by character, so that columns stay.
+/// The line with everything key-shaped and the passwords of addresses replaced, character by character, so that columns
+/// stay.
 pub(crate) fn mask(line: &str) -> String {
-    let mut masked = line.to_owned();
-    for Found { range, .. } in find(line) {
-        let stars = "*".repeat(line[range.clone()].chars().count());
-        let end = masked.len() - (line.len() - range.end);
-        masked.replace_range(end - range.len()..end, &stars);
-    }
-    masked
+    let hidden: Vec<_> = find(line).into_iter().map(|found| found.range).chain(passwords(line)).collect();
+    let shown = |(at, letter)| if hidden.iter().any(|range| range.contains(&at)) { '*' } else { letter };
+    line.char_indices().map(shown).collect()
 }
 
 impl Kind {
@@ -88,6 +87,10 @@ mod tests {
     fn keys_are_masked_and_columns_stay() {
         assert_eq!(mask("token: sk-proj-0123456789abcdefghij # mine"), format!("token: {} # mine", "*".repeat(28)));
         assert_eq!(mask("k: [AKIAIOSFODNN7EXAMPLE]"), format!("k: [{}]", "*".repeat(20)));
+        assert_eq!(
+            mask("url: redis://u:pässword@cache # mine"),
+            format!("url: redis://u:{}@cache # mine", "*".repeat(8))
+        );
     }
 
     #[test]

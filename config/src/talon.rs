@@ -4,10 +4,12 @@ mod core;
 mod environment;
 mod load;
 mod models;
+mod server;
 mod shape;
+mod state;
+mod webhooks;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,6 +17,9 @@ use serde::Serialize;
 
 pub use environment::Environment;
 pub use models::{HubModel, ModelSource, ModelSpec, RemoteKind, RemoteModel};
+pub use server::{Authentication, Exposed, ServerConfig};
+pub use state::{QueueConfig, RetentionConfig, StoreConfig};
+pub use webhooks::WebhookConfig;
 
 pub(crate) use shape::file as file_shape;
 
@@ -29,6 +34,10 @@ pub struct TalonConfig {
     pub store: StoreConfig,
     /// Waiting tasks.
     pub queue: QueueConfig,
+    /// How long what has ended is kept.
+    pub retention: RetentionConfig,
+    /// Who may be told that a task has ended.
+    pub webhooks: WebhookConfig,
     /// `openclaw_core.inference`: the engine.
     pub inference: InferenceConfig,
     /// `openclaw_core.agents`: the worker pool.
@@ -45,61 +54,6 @@ pub struct TalonConfig {
     pub lease: LeaseConfig,
     /// What is logged, and how.
     pub log: LogConfig,
-}
-
-/// The REST interface.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ServerConfig {
-    /// Where it listens.
-    pub listen: SocketAddr,
-    /// Allows an address that other machines reach, though nobody is authenticated.
-    pub dangerously_listen_beyond_loopback: bool,
-    /// The largest document that is accepted.
-    pub max_document_bytes: u64,
-    /// The longest `Prefer: wait=S`.
-    #[serde(rename = "max_wait_seconds", serialize_with = "crate::seconds::serialize")]
-    pub max_wait: Duration,
-    /// Runs the reference tools in this process, under the name by which agents' files know them.
-    pub embedded_toolserver: bool,
-}
-
-/// An address that other machines reach, without the key that allows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0}, which other machines can reach, and this version has no authentication: whoever reaches it can submit tasks \
-     and read every result"
-)]
-pub struct Exposed(pub SocketAddr);
-
-impl Exposed {
-    /// What to do about it.
-    pub const HINT: &str = "listen on 127.0.0.1 behind a proxy that authenticates, or, if every machine that reaches the \
-                            address may do all of this, set dangerously_listen_beyond_loopback: true beside it";
-}
-
-impl ServerConfig {
-    /// Refuses an address beyond this machine, unless that is allowed.
-    ///
-    /// # Errors
-    /// The address.
-    pub fn check_exposure(&self) -> Result<(), Exposed> {
-        let allowed = self.listen.ip().is_loopback() || self.dangerously_listen_beyond_loopback;
-        if allowed { Ok(()) } else { Err(Exposed(self.listen)) }
-    }
-}
-
-/// The store.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct StoreConfig {
-    /// The SQLite file; relative to `data_dir`.
-    pub path: PathBuf,
-}
-
-/// Waiting tasks.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct QueueConfig {
-    /// More than this many waiting tasks are refused with 429.
-    pub max_queued: u64,
 }
 
 /// The engine.
@@ -233,16 +187,12 @@ impl TalonConfig {
     /// Every default; only `data_dir` depends on the environment (`XDG_DATA_HOME`, `HOME`).
     pub fn defaults(environment: &Environment) -> Self {
         TalonConfig {
-            server: ServerConfig {
-                listen: SocketAddr::from(([127, 0, 0, 1], 8400)),
-                dangerously_listen_beyond_loopback: false,
-                max_document_bytes: 20 * 1024 * 1024,
-                max_wait: Duration::from_secs(300),
-                embedded_toolserver: true,
-            },
+            server: ServerConfig::default(),
             data_dir: environment.data_dir(),
-            store: StoreConfig { path: PathBuf::from("talon.db") },
-            queue: QueueConfig { max_queued: 100_000 },
+            store: StoreConfig::default(),
+            queue: QueueConfig::default(),
+            retention: RetentionConfig::default(),
+            webhooks: WebhookConfig::default(),
             inference: InferenceConfig {
                 max_batch_size: 16,
                 max_batched_tokens: 512,
@@ -272,5 +222,10 @@ impl TalonConfig {
     /// The SQLite file.
     pub fn store_path(&self) -> PathBuf {
         self.data_dir.join(&self.store.path)
+    }
+
+    /// Workers that only interactive tasks may have; one at least is left to the others.
+    pub fn reserved_interactive_slots(&self) -> usize {
+        self.queue.reserved_interactive_slots.min(self.agents.max_agents.saturating_sub(1))
     }
 }

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::core::agents_count;
+use super::server::admin_key;
 use super::shape::LOG_LEVELS;
-use super::{AgentsDir, Environment, ModelSource, TalonConfig, file_shape};
+use super::state::{database_url, redis_url};
+use super::{AgentsDir, Authentication, Environment, ModelSource, TalonConfig, file_shape};
 use crate::diagnostics::{Diagnostic, Diagnostics, Loaded, Severity};
 use crate::files;
 use crate::shape::{Shape, choice};
@@ -97,9 +99,33 @@ impl Loaded<TalonConfig> {
                 self.diagnostics.push(about_environment(Severity::Warning, message, None));
             }
         }
+        if let Some(url) = variable("TALON_DATABASE_URL", &database_url(), environment, &mut self.diagnostics) {
+            self.value.store.url = Some(url);
+        }
+        if let Some(url) = variable("TALON_REDIS_URL", &redis_url(), environment, &mut self.diagnostics) {
+            self.value.queue.url = Some(url);
+        }
+        match environment.get("TALON_ADMIN_KEY").map(admin_key) {
+            None => {}
+            Some(Err(problem)) => {
+                let hint = Some("make one with: openssl rand -hex 32".to_owned());
+                let message = format!("TALON_ADMIN_KEY is no key: {problem}");
+                self.diagnostics.push(about_environment(Severity::Error, message, hint));
+            }
+            Some(Ok(_)) if self.value.server.authentication == Authentication::None => {
+                let message = "TALON_ADMIN_KEY has no effect: server.authentication is none".to_owned();
+                let hint = Some("set that to keys, or unset the variable".to_owned());
+                self.diagnostics.push(about_environment(Severity::Warning, message, hint));
+            }
+            Some(Ok(key)) => self.value.server.admin_key = Some(key),
+        }
         for (name, instead) in [
             ("OPENCLAW_MODEL_BACKEND", "the engine is part of this program; models are named in talon.yml"),
-            ("OPENCLAW_STATE_STORE", "the store is SQLite below data_dir"),
+            (
+                "OPENCLAW_STATE_STORE",
+                "tasks are kept in SQLite below data_dir, or in PostgreSQL (TALON_DATABASE_URL); Redis (TALON_REDIS_URL) \
+                 only orders them and wakes workers",
+            ),
         ] {
             if environment.get(name).is_some() {
                 let message = format!("{name} has no effect: {instead}");

@@ -140,14 +140,8 @@ fn remote(fields: &mut Fields<'_, '_>, name: Option<&str>) -> Option<RemoteModel
         choice(KINDS),
         RemoteKind::OpenAi,
     );
-    let api_key_env = fields.optional(
-        "api_key_env",
-        "the variable of the environment that holds the server's key",
-        parsed(json!({"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}), |text| match is_variable(text) {
-            true => Ok(text.to_owned()),
-            false => Err(("not a variable's name".to_owned(), "name the variable, not its value".to_owned())),
-        }),
-    );
+    let api_key_env =
+        fields.optional("api_key_env", "the variable of the environment that holds the server's key", variable_name());
     let context_tokens = fields.optional(
         "context_tokens",
         "tokens of prompt and reply together; without it the server is asked at the start",
@@ -163,6 +157,14 @@ fn remote(fields: &mut Fields<'_, '_>, name: Option<&str>) -> Option<RemoteModel
     }
     let model = model.or(name.map(str::to_owned))?;
     Some(RemoteModel { url: url?, model, kind, api_key_env, context_tokens })
+}
+
+/// The name of a variable of the environment.
+pub(super) fn variable_name() -> impl Show<Out = String> {
+    parsed(json!({"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}), |text| match is_variable(text) {
+        true => Ok(text.to_owned()),
+        false => Err(("not a variable's name".to_owned(), "name the variable, not its value".to_owned())),
+    })
 }
 
 fn is_variable(text: &str) -> bool {

@@ -1,20 +1,17 @@
 //! How `talon.yml` looks: every key, its limits and its default, said once for the reader and the editors' schema.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde_json::json;
 
 use super::{
-    AgentsDir, Environment, Exposed, LeaseConfig, LogConfig, LogFormat, LogLevel, ModelSpec, QueueConfig, ServerConfig,
-    StoreConfig, TalonConfig, ToolBinding,
+    AgentsDir, Environment, LeaseConfig, LogConfig, LogFormat, LogLevel, ModelSpec, PoolConfig, QueueConfig,
+    TalonConfig, ToolBinding,
 };
-use super::{core, models};
+use super::{core, models, server, state, webhooks};
 use crate::endpoint::endpoint;
-use crate::shape::{
-    Fields, Shape, Show, attempt, bytes, choice, flag, list, named, object, parsed, seconds, text, whole,
-};
+use crate::shape::{Fields, Shape, attempt, choice, flag, list, named, object, parsed, seconds, whole};
 
 /// The word in place of a path that means "compiled into the binary".
 pub(super) const BUNDLED: &str = "bundled";
@@ -32,14 +29,16 @@ pub(crate) fn file() -> impl Shape<Out = TalonConfig> {
     object(|fields: &mut Fields<'_, '_>| {
         let default = defaults();
         fields.or("version", "the version of this file's format", whole(1..=1), 1);
-        let server = fields.optional("server", "the REST interface", object(server));
+        let server = fields.optional("server", "the REST interface", object(server::server));
         let data_dir = fields.optional(
             "data_dir",
             "where the store and other state live; $XDG_DATA_HOME/talon or ~/.local/share/talon when absent",
             path(),
         );
-        let store = fields.optional("store", "the store", object(store));
-        let queue = fields.optional("queue", "waiting tasks", object(queue));
+        let store = fields.optional("store", "the store", object(state::store));
+        let queue = fields.optional("queue", "waiting tasks", object(state::queue));
+        let retention = fields.optional("retention", "how long what has ended is kept", object(state::retention));
+        let webhooks = fields.optional("webhooks", "who may be told that a task has ended", object(webhooks::webhooks));
         let core = fields.optional("openclaw_core", "the engine and the worker pool", object(core::core));
         let models = fields.optional("models", "the models that agents may name", list(attempt(object(models::model))));
         let offline = fields.or(
@@ -65,13 +64,18 @@ pub(crate) fn file() -> impl Shape<Out = TalonConfig> {
         let log = fields.optional("log", "what is logged, and how", object(log));
         let models = models.map(|models| check_models(models, fields));
         let (inference, agents) = core.unwrap_or((None, None));
+        let agents = agents.unwrap_or(default.agents);
+        let queue = queue.unwrap_or(default.queue);
+        check_reserved_slots(&queue, &agents, fields);
         Some(TalonConfig {
             server: server.unwrap_or(default.server),
             data_dir: data_dir.unwrap_or_default(),
             store: store.unwrap_or(default.store),
-            queue: queue.unwrap_or(default.queue),
+            queue,
+            retention: retention.unwrap_or(default.retention),
+            webhooks: webhooks.unwrap_or(default.webhooks),
             inference: inference.unwrap_or(default.inference),
-            agents: agents.unwrap_or(default.agents),
+            agents,
             models: models.unwrap_or(default.models),
             offline,
             tools: tools.map_or_else(BTreeMap::new, |tools| tools.into_iter().collect()),
@@ -87,51 +91,15 @@ pub(super) fn defaults() -> TalonConfig {
     TalonConfig::defaults(&Environment::default())
 }
 
-fn server(fields: &mut Fields<'_, '_>) -> Option<ServerConfig> {
-    let default = defaults().server;
-    let server = ServerConfig {
-        listen: fields.or("listen", "address and port; 127.0.0.1 is this machine alone", address(), default.listen),
-        dangerously_listen_beyond_loopback: fields.or(
-            "dangerously_listen_beyond_loopback",
-            "allows an address that other machines reach, though this version authenticates nobody",
-            flag(),
-            default.dangerously_listen_beyond_loopback,
-        ),
-        max_document_bytes: fields.or(
-            "max_document_bytes",
-            "the largest document that is accepted",
-            bytes(1024..=1 << 30),
-            default.max_document_bytes,
-        ),
-        max_wait: fields.or(
-            "max_wait_seconds",
-            "the longest that a caller may wait for a result in one request",
-            seconds(1..=3600),
-            default.max_wait,
-        ),
-        embedded_toolserver: fields.or(
-            "embedded_toolserver",
-            "runs the reference tools in this process; agents know them as http://toolserver:9001",
-            flag(),
-            default.embedded_toolserver,
-        ),
-    };
-    if let Err(exposed) = server.check_exposure() {
-        fields.error("listen", |path: &str| format!("{path}.listen is {exposed}"), Exposed::HINT);
+/// Tasks of other classes need a worker, too.
+fn check_reserved_slots(queue: &QueueConfig, agents: &PoolConfig, fields: &mut Fields<'_, '_>) {
+    let (reserved, max) = (queue.reserved_interactive_slots, agents.max_agents);
+    let span = fields.node("queue").and_then(|queue| queue.get("reserved_interactive_slots")).map(|it| it.value.span);
+    if 0 < reserved && max <= reserved {
+        let message =
+            format!("queue.reserved_interactive_slots is {reserved}, but max_agents is {max}: no worker is left");
+        fields.error_at(span, message, format!("set it to {} or less, or raise max_agents", max - 1));
     }
-    Some(server)
-}
-
-fn store(fields: &mut Fields<'_, '_>) -> Option<StoreConfig> {
-    let about = "the SQLite file; relative to data_dir";
-    Some(StoreConfig { path: fields.or("path", about, parsed_path(), "talon.db".to_owned()).into() })
-}
-
-fn queue(fields: &mut Fields<'_, '_>) -> Option<QueueConfig> {
-    let about = "more than this many waiting tasks are refused with 429";
-    Some(QueueConfig {
-        max_queued: fields.or("max_queued", about, whole(1..=100_000_000), defaults().queue.max_queued),
-    })
 }
 
 fn check_models(models: Vec<Option<ModelSpec>>, fields: &mut Fields<'_, '_>) -> Vec<ModelSpec> {
@@ -163,20 +131,6 @@ fn log(fields: &mut Fields<'_, '_>) -> Option<LogConfig> {
         level: fields.or("level", about, choice(LOG_LEVELS), default.level),
         format: fields.or("format", "text for people, json for machines", choice(FORMATS), default.format),
     })
-}
-
-/// An address and a port.
-fn address() -> impl Show<Out = SocketAddr> {
-    parsed(json!({}), |text| {
-        text.parse().map_err(|_| {
-            ("not an IP address with a port".to_owned(), "write it as 127.0.0.1:8400 or [::1]:8400".to_owned())
-        })
-    })
-}
-
-/// A path as text.
-fn parsed_path() -> impl Show<Out = String> {
-    text()
 }
 
 /// A path.

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use config::{AgentsDir, Environment, HubModel, LogLevel, ModelSource, RemoteKind, RemoteModel, TalonConfig};
+use config::{
+    AgentsDir, Authentication, Environment, HubModel, LogLevel, ModelSource, RemoteKind, RemoteModel, TalonConfig,
+};
 
 use crate::lines;
 
@@ -171,4 +173,85 @@ fn loopback_and_only_loopback_needs_no_word() {
     assert!(listen("server: {listen: '[::]:8400'}"));
     assert!(listen("server: {listen: '192.168.1.5:8400'}"));
     assert!(!listen("server: {listen: '0.0.0.0:8400', dangerously_listen_beyond_loopback: true}"));
+    assert!(!listen("server: {listen: '0.0.0.0:8400', authentication: keys}"));
+}
+
+#[test]
+fn servers_are_named_in_the_file_or_in_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("talon.yml");
+    let text = "store: {url: 'postgres://talon@db/talon'}\nqueue: {url: 'redis+sentinel://a:26379,b:26379/main'}\n\
+                server: {authentication: keys}";
+    fs::write(&file, text).unwrap();
+    let load = |environment| TalonConfig::load(Some(&file), &environment).into_result().unwrap();
+    let urls = |config: &TalonConfig| {
+        [config.store.url.as_ref(), config.queue.url.as_ref()].map(|url| url.unwrap().exposed().to_owned())
+    };
+    let (config, said) = load(home());
+    assert_eq!(lines(&said), "");
+    assert_eq!(urls(&config), ["postgres://talon@db/talon", "redis+sentinel://a:26379,b:26379/main"]);
+    assert_eq!((config.server.authentication, config.server.admin_key), (Authentication::Keys, None));
+
+    let (config, said) = load(Environment::from([
+        ("TALON_DATABASE_URL", "postgresql://talon:hunter2@other/talon"),
+        ("TALON_REDIS_URL", "rediss://talon:hunter2@other"),
+        ("TALON_ADMIN_KEY", "0123456789abcdef0123456789abcdef"),
+    ]));
+    assert_eq!(lines(&said), "");
+    assert_eq!(urls(&config), ["postgresql://talon:hunter2@other/talon", "rediss://talon:hunter2@other"]);
+    assert_eq!(config.server.admin_key.as_ref().unwrap().exposed(), "0123456789abcdef0123456789abcdef");
+    let shown = format!("{config:?}{}", serde_json::to_string(&config).unwrap());
+    assert!(shown.contains("talon:***@other"), "{shown}");
+    assert!(!shown.contains("hunter2") && !shown.contains("0123456789"), "{shown}");
+}
+
+#[test]
+fn what_is_wrong_with_a_secret_is_said_without_it() {
+    let environment = Environment::from([
+        ("TALON_DATABASE_URL", "talon:hunter2@db/talon"),
+        ("TALON_REDIS_URL", "http://talon:hunter2@cache"),
+        ("TALON_ADMIN_KEY", "hunter2"),
+        ("OPENCLAW_STATE_STORE", "redis"),
+    ]);
+    let loaded = TalonConfig::load(None, &environment);
+    assert_eq!(
+        lines(&loaded.diagnostics),
+        "\
+environment: error: TALON_DATABASE_URL is not an address of a server; write it as postgres://user@host:5432/database
+environment: error: TALON_REDIS_URL has another scheme than redis, rediss, redis+sentinel, rediss+sentinel, \
+redis+cluster, rediss+cluster; write it as redis://host:6379, rediss:// with TLS, \
+redis+sentinel://host:26379,host:26379/name or redis+cluster://host,host
+environment: error: TALON_ADMIN_KEY is no key: it must have 32 characters or more, and no spaces; make one with: \
+openssl rand -hex 32
+environment: warning: OPENCLAW_STATE_STORE has no effect: tasks are kept in SQLite below data_dir, or in PostgreSQL \
+(TALON_DATABASE_URL); Redis (TALON_REDIS_URL) only orders them and wakes workers; unset it
+"
+    );
+}
+
+#[test]
+fn a_key_that_nobody_asks_for_is_told() {
+    let environment = Environment::from([("TALON_ADMIN_KEY", "0123456789abcdef0123456789abcdef")]);
+    let (config, said) = TalonConfig::load(None, &environment).into_result().unwrap();
+    assert_eq!(config.server.admin_key, None);
+    assert!(lines(&said).contains("server.authentication is none"), "{}", lines(&said));
+}
+
+#[test]
+fn null_keeps_for_ever() {
+    let text = "retention: {succeeded_days: 1, failed_days: null, dead_days: 365}";
+    let kept = TalonConfig::parse("talon.yml", text, &home()).into_result().unwrap().0.retention;
+    let days = |days: u64| Some(std::time::Duration::from_secs(86_400 * days));
+    assert_eq!((kept.succeeded, kept.failed, kept.cancelled, kept.dead), (days(1), None, days(30), days(365)));
+}
+
+#[test]
+fn one_worker_is_left_to_tasks_that_nobody_waits_for() {
+    let slots = |text: &str| {
+        let config = TalonConfig::parse("talon.yml", text, &home()).into_result().unwrap().0;
+        config.reserved_interactive_slots()
+    };
+    assert_eq!(slots("version: 1"), 1);
+    assert_eq!(slots("openclaw_core: {agents: {max_agents: 1, warm_agents: 1}}"), 0);
+    assert_eq!(slots("queue: {reserved_interactive_slots: 4}"), 4);
 }
