@@ -35,6 +35,14 @@ pub enum StoreError {
         /// What was found.
         reason: String,
     },
+    /// The database server cannot be reached, or is starting or stopping. Trying again is safe.
+    #[error("{at} cannot be reached; see that the server runs and that the way to it is open, and try again")]
+    Unavailable {
+        /// The server and the database on it, without credentials.
+        at: String,
+        /// What was said.
+        source: sqlx::Error,
+    },
     /// The process is shutting down.
     #[error("the store is closed: the process is shutting down")]
     Closed,
@@ -98,7 +106,10 @@ impl StoreError {
     /// Whether the same request may succeed a little later, with nothing changed by a person of this program.
     pub fn is_passing(&self) -> bool {
         match self {
-            StoreError::DiskFull { .. } | StoreError::Busy { .. } | StoreError::Disk { .. } => true,
+            StoreError::DiskFull { .. }
+            | StoreError::Busy { .. }
+            | StoreError::Disk { .. }
+            | StoreError::Unavailable { .. } => true,
             StoreError::LeaseLost { .. }
             | StoreError::Closed
             | StoreError::InUse { .. }

@@ -30,7 +30,7 @@ impl Figures {
     }
 }
 
-/// The law `accepted = terminal + held`, counted from independent sources.
+/// The law `accepted = terminal + held + pruned`, counted from independent sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conservation {
     /// Promises made: counted in the audit log.
@@ -39,6 +39,8 @@ pub struct Conservation {
     pub terminal: u64,
     /// Rows in any other.
     pub held: u64,
+    /// Tasks forgotten by retention or purged by an operator: counted in the audit log.
+    pub pruned: u64,
     /// What [`Figures`] say is there, which is kept up to date change by change.
     pub figured: u64,
 }
@@ -46,6 +48,7 @@ pub struct Conservation {
 impl Conservation {
     /// Whether every promise is accounted for.
     pub fn holds(&self) -> bool {
-        self.accepted == self.terminal + self.held && self.accepted == self.figured
+        let there = self.terminal + self.held;
+        self.accepted == there + self.pruned && there == self.figured
     }
 }

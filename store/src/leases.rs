@@ -15,7 +15,7 @@ use types::{TaskId, TaskState, WorkerId};
 use crate::error::StoreError;
 use crate::lease::{Interrupt, Lease};
 use crate::step::EventKind;
-use crate::store::{Fence, Opened, Renewal, Store};
+use crate::store::{Fence, Opened, Renewal, Store, Withheld};
 
 /// All leases of this process: opens them, renews them in one call, and tells their holders to stop.
 #[derive(Clone)]
@@ -32,6 +32,8 @@ pub enum Opening {
     Opened(Lease),
     /// Not to be worked on: it runs elsewhere, is not due yet, or has ended.
     Gone(TaskState),
+    /// Not to be worked on now: it stays queued, and is fed to the queue again.
+    Withheld(Withheld),
     /// There is no such task.
     Unknown,
 }
@@ -57,6 +59,7 @@ impl Leases {
         let task = match self.store.open(task, worker, self.lease_timeout).await? {
             Opened::Held(task) => task,
             Opened::Gone(state) => return Ok(Opening::Gone(state)),
+            Opened::Withheld(why) => return Ok(Opening::Withheld(why)),
             Opened::Unknown => return Ok(Opening::Unknown),
         };
         let (sender, interrupt) = watch::channel(None);

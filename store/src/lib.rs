@@ -17,9 +17,11 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod access;
 mod audit;
 mod change;
 mod clock;
+mod controls;
 mod document;
 mod error;
 mod figures;
@@ -34,10 +36,15 @@ mod step;
 mod store;
 mod task;
 mod wait;
+mod webhook;
 
+pub use access::{Access, ApiKey, NewApiKey, Team};
 pub use audit::{Actor, AuditEntry};
 pub use change::Change;
 pub use clock::Clock;
+pub use controls::{
+    Controls, DeadLetter, KeyHolder, Leadership, Pause, PlaceInLine, Process, ProcessBeat, Pruned, Retention, Scope,
+};
 pub use document::{Document, NewDocument};
 pub use error::StoreError;
 pub use figures::{Conservation, Figures};
@@ -50,6 +57,9 @@ pub use retry::{Next, RetryPolicy};
 
 pub use sqlite::{SqliteSettings, SqliteStore};
 pub use step::{Event, EventKind, NewStep, Step, StepKind};
-pub use store::{Cancelling, Fence, Opened, Outbound, Renewal, Requeueing, Store, Swept};
-pub use task::{AcceptError, Accepted, NewTask, Task, TaskFilter, TaskPage};
+pub use store::{
+    Cancelling, Edit, Fence, LeaseSweep, Opened, Purging, Renewal, Requeueing, Store, Swept, Waiting, Withheld,
+};
+pub use task::{AcceptError, Accepted, Concurrency, NewTask, Task, TaskFilter, TaskPage};
 pub use wait::wait;
+pub use webhook::{Webhook, WebhookState, Webhooks};

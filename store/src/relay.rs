@@ -11,11 +11,11 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, warn};
-use types::TaskState;
+use types::{TaskClass, TaskId, TaskState};
 
 use crate::change::Change;
 use crate::error::StoreError;
-use crate::store::{Store, Swept};
+use crate::store::{LeaseSweep, Store, Swept, Waiting};
 
 /// Ids moved in one go.
 const BATCH: u32 = 1000;
@@ -38,9 +38,6 @@ pub struct Relay {
     store: Arc<dyn Store>,
     queue: Arc<dyn Queue>,
     settings: RelaySettings,
-    /// The last outbox row that was delivered, and the last that was cleared.
-    delivered: i64,
-    cleared: i64,
     shortage: Shortage,
 }
 
@@ -69,7 +66,7 @@ pub enum RelayError {
 impl Relay {
     /// A relay that has delivered nothing yet.
     pub fn new(store: Arc<dyn Store>, queue: Arc<dyn Queue>, settings: RelaySettings) -> Self {
-        Relay { store, queue, settings, delivered: 0, cleared: 0, shortage: Shortage::default() }
+        Relay { store, queue, settings, shortage: Shortage::default() }
     }
 
     /// Runs at every tick and delivers at every commit, until shutdown or until the queue is closed.
@@ -99,13 +96,8 @@ impl Relay {
 
     /// Sweeps, delivers, and fills the queue again if it has lost ids.
     pub async fn run_once(&mut self) -> Result<Relayed, RelayError> {
-        let swept = self.store.sweep(BATCH).await?;
+        let swept = self.store.sweep(BATCH, LeaseSweep::Expire).await?;
         let delivered = self.deliver().await?;
-        // Cleared here and not at each delivery: a delivery then costs no write, and a repeated one does no harm.
-        if self.cleared < self.delivered {
-            self.store.clear_outbox(self.delivered).await?;
-            self.cleared = self.delivered;
-        }
         let refilled = self.refill().await?;
         Ok(Relayed { swept, delivered, refilled })
     }
@@ -114,14 +106,10 @@ impl Relay {
     async fn deliver(&mut self) -> Result<u64, RelayError> {
         let mut delivered = 0;
         loop {
-            let outbound = self.store.outbox(self.delivered, BATCH).await?;
-            let ids: Vec<_> = outbound.iter().map(|row| (row.task, row.class)).collect();
-            self.queue.push(&ids).await?;
-            if let Some(last) = outbound.last() {
-                self.delivered = last.seq;
-            }
-            delivered += ids.len() as u64;
-            if outbound.len() < BATCH as usize {
+            let waiting = self.store.take_outbox(BATCH).await?;
+            self.queue.push(&ids(&waiting)).await?;
+            delivered += waiting.len() as u64;
+            if waiting.is_empty() {
                 return Ok(delivered);
             }
         }
@@ -139,14 +127,18 @@ impl Relay {
         let mut after = None;
         loop {
             let queued = self.store.queued(after, BATCH).await?;
-            self.queue.push(&queued).await?;
+            self.queue.push(&ids(&queued)).await?;
             refilled += queued.len() as u64;
-            after = queued.last().map(|&(task, _)| task);
+            after = queued.last().map(|task| task.task);
             if queued.len() < BATCH as usize {
                 return Ok(refilled);
             }
         }
     }
+}
+
+fn ids(waiting: &[Waiting]) -> Vec<(TaskId, TaskClass)> {
+    waiting.iter().map(|task| (task.task, task.class)).collect()
 }
 
 /// Whether the queue has lost ids. A task that is opened between the two counts looks lost as well, but seldom twice

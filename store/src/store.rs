@@ -4,22 +4,25 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::broadcast;
-use types::{AttemptNumber, DocumentId, TaskClass, TaskId, TaskState, TeamName, Timestamp, WorkerId};
+use types::{AgentName, AttemptNumber, DocumentId, TaskClass, TaskId, TaskState, TeamName, Timestamp, WorkerId};
 
+use crate::access::Access;
 use crate::audit::{Actor, AuditEntry};
 use crate::change::Change;
+use crate::controls::Controls;
 use crate::document::{Document, NewDocument};
 use crate::error::StoreError;
 use crate::figures::{Conservation, Figures};
 use crate::outcome::{Ended, Ending};
 use crate::step::{Event, NewStep, Step};
-use crate::task::{AcceptError, Accepted, NewTask, Task, TaskFilter, TaskPage};
+use crate::task::{AcceptError, Accepted, Concurrency, NewTask, Task, TaskFilter, TaskPage};
+use crate::webhook::Webhooks;
 
 /// The truth about tasks. A verb that answers `Ok` is committed and on disk; one that fails changed nothing.
 ///
 /// Dropping the future of a write does not undo it: it may still be carried out.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Access + Controls + Webhooks {
     /// Accepts tasks in one transaction and answers each, in order. `actor` is who asked.
     async fn accept(
         &self,
@@ -30,10 +33,13 @@ pub trait Store: Send + Sync + 'static {
     /// Ends a waiting task at once; marks a running one for its worker to stop.
     async fn cancel(&self, task: TaskId, actor: &Actor) -> Result<Cancelling, StoreError>;
 
-    /// Puts a dead letter back into its line with its counters reset. A deadline that has passed is dropped.
-    async fn requeue(&self, task: TaskId, actor: &Actor) -> Result<Requeueing, StoreError>;
+    /// Puts a dead letter back into its line, edited, with its counters reset. A deadline that has passed is dropped.
+    async fn requeue(&self, task: TaskId, edit: &Edit, actor: &Actor) -> Result<Requeueing, StoreError>;
 
-    /// Opens the next attempt if the task is free: queued, due, or its last lease expired. Workers use
+    /// Forgets a dead letter with all that belongs to it.
+    async fn purge(&self, task: TaskId, actor: &Actor) -> Result<Purging, StoreError>;
+
+    /// Opens the next attempt if the task is queued and nothing withholds it. Workers use
     /// [`Leases::open`](crate::Leases::open).
     async fn open(&self, task: TaskId, worker: &WorkerId, lease_timeout: Duration) -> Result<Opened, StoreError>;
 
@@ -80,16 +86,17 @@ pub trait Store: Send + Sync + 'static {
     async fn conservation(&self) -> Result<Conservation, StoreError>;
 
     /// Does what time has made due, to at most `limit` tasks of each kind: see [`Swept`].
-    async fn sweep(&self, limit: u32) -> Result<Swept, StoreError>;
+    async fn sweep(&self, limit: u32, leases: LeaseSweep) -> Result<Swept, StoreError>;
 
-    /// Ids to deliver after `after_seq`, in order; at most `limit`.
-    async fn outbox(&self, after_seq: i64, limit: u32) -> Result<Vec<Outbound>, StoreError>;
+    /// Takes newly queued tasks off the outbox, in order; at most `limit`. Hints, given at most once: whoever becomes
+    /// leader reads [`queued`](Self::queued) first.
+    async fn take_outbox(&self, limit: u32) -> Result<Vec<Waiting>, StoreError>;
 
-    /// Forgets what was delivered, up to and with `seq`.
-    async fn clear_outbox(&self, seq: i64) -> Result<(), StoreError>;
+    /// Every queued task after `after`, in order of id; at most `limit`.
+    async fn queued(&self, after: Option<TaskId>, limit: u32) -> Result<Vec<Waiting>, StoreError>;
 
-    /// Every queued task after `after`, in order of id; at most `limit`. For a queue that has to be filled again.
-    async fn queued(&self, after: Option<TaskId>, limit: u32) -> Result<Vec<(TaskId, TaskClass)>, StoreError>;
+    /// Those of `tasks` that are queued, in order of id.
+    async fn still_queued(&self, tasks: &[TaskId]) -> Result<Vec<Waiting>, StoreError>;
 
     /// Finishes what was begun, writes everything to the main file and lets go of it.
     async fn close(&self);
@@ -111,8 +118,19 @@ pub enum Opened {
     Held(Box<Task>),
     /// Not to be worked on: it runs elsewhere, is not due yet, or has ended.
     Gone(TaskState),
+    /// Not to be worked on now: it stays queued.
+    Withheld(Withheld),
     /// There is no such task.
     Unknown,
+}
+
+/// Why a queued task is not opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withheld {
+    /// A pause covers it.
+    Paused,
+    /// As many tasks with its concurrency key run as may.
+    KeyBusy,
 }
 
 /// What became of a lease at renewal.
@@ -139,6 +157,30 @@ pub enum Cancelling {
     Unknown,
 }
 
+/// What an operator changes in a dead letter; nothing by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Edit {
+    /// What is asked instead.
+    pub input: Option<String>,
+    /// Who is to work on it instead.
+    pub agent: Option<AgentName>,
+    /// The line it waits in instead.
+    pub class: Option<TaskClass>,
+    /// In place of the agent's own limit.
+    pub max_retries: Option<u32>,
+}
+
+/// The answer to a purge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purging {
+    /// It is gone.
+    Purged,
+    /// Not a dead letter, but in this state.
+    NotDead(TaskState),
+    /// There is no such task.
+    Unknown,
+}
+
 /// The answer to a requeue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requeueing {
@@ -161,13 +203,30 @@ pub struct Swept {
     pub timed_out: u32,
 }
 
-/// An id that the queue has to hear of.
+/// Whether a sweep records leases that have expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outbound {
-    /// Its number; they only grow.
-    pub seq: i64,
+pub enum LeaseSweep {
+    /// It does.
+    Expire,
+    /// Not yet: their holders may have been kept from renewing by what kept us from the store.
+    Spare,
+}
+
+/// A queued task: what the order of the lines is decided by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
     /// The task.
     pub task: TaskId,
     /// The line it waits in.
     pub class: TaskClass,
+    /// Who owns it.
+    pub team: TeamName,
+    /// Who is to work on it.
+    pub agent: AgentName,
+    /// Estimated tokens.
+    pub cost: u32,
+    /// Since when it has been ready for a worker.
+    pub queued_at: Timestamp,
+    /// How many tasks with its key may run at a time.
+    pub concurrency: Option<Concurrency>,
 }

@@ -26,6 +26,21 @@ pub struct NewTask {
     pub deadline_at: Option<Timestamp>,
     /// In place of the agent's own limit.
     pub max_retries: Option<u32>,
+    /// Tasks of the team with the same key run at most `limit` at a time.
+    pub concurrency: Option<Concurrency>,
+    /// Told by POST when the task has ended.
+    pub callback_url: Option<String>,
+    /// Estimated tokens: what fairness between teams counts. At least 1.
+    pub cost: u32,
+}
+
+/// A key whose tasks must not all run at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Concurrency {
+    /// 1 to 255 bytes; each team has keys of its own.
+    pub key: String,
+    /// 1 to 10,000. Each task is held to its own.
+    pub limit: u32,
 }
 
 /// The promise made to the caller: this task is kept and will end.
@@ -96,6 +111,8 @@ pub struct Task {
     pub idempotency_key: Option<String>,
     /// When it was accepted.
     pub accepted_at: Timestamp,
+    /// Since when it has been ready for a worker; only while queued.
+    pub queued_at: Option<Timestamp>,
     /// When it may start: the delay asked for, or the next retry.
     pub due_at: Option<Timestamp>,
     /// When it fails unless finished.
@@ -112,6 +129,12 @@ pub struct Task {
     pub losses: u32,
     /// In place of the agent's own limit of retries.
     pub max_retries: Option<u32>,
+    /// How many tasks with its key may run at a time.
+    pub concurrency: Option<Concurrency>,
+    /// Told by POST when the task has ended.
+    pub callback_url: Option<String>,
+    /// Estimated tokens.
+    pub cost: u32,
     /// Who works on it now, or worked on it last.
     pub worker: Option<WorkerId>,
     /// Until when that worker holds it.
@@ -143,6 +166,10 @@ pub struct TaskFilter {
     pub state: Option<TaskState>,
     /// Of this class.
     pub class: Option<TaskClass>,
+    /// Ended for this reason.
+    pub stop_reason: Option<StopReason>,
+    /// Ended before this moment.
+    pub ended_before: Option<Timestamp>,
 }
 
 /// One page of tasks, newest first.

@@ -129,6 +129,18 @@ fn is_label(text: &str) -> bool {
     !text.is_empty() && text.len() <= 63 && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-')
 }
 
+/// The tag and 12 lowercase hexadecimal digits.
+fn is_tagged(text: &str, tag: &str) -> bool {
+    text.strip_prefix(tag).is_some_and(|rest| {
+        rest.len() == 12 && rest.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    })
+}
+
+fn random_tagged(tag: &str) -> String {
+    let unique = Uuid::new_v4().simple().to_string();
+    format!("{tag}{}", &unique[..12])
+}
+
 text_id!(
     /// An agent's name, as in its YAML file.
     AgentName, "agent name", "1 to 63 of a-z, 0-9 and '-', not at either end", is_label
@@ -140,13 +152,20 @@ text_id!(
 text_id!(
     /// A stored document's id; short, because models copy it.
     DocumentId, "document id", "doc_ and 12 hexadecimal digits, such as doc_3f2a9c01b7de",
-    |text| text.strip_prefix("doc_").is_some_and(|rest| {
-        rest.len() == 12 && rest.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-    })
+    |text| is_tagged(text, "doc_")
 );
 text_id!(
     /// One incarnation of a process that works on tasks; a restart makes a new one.
     ProcessId, "process id", "1 to 63 of a-z, 0-9 and '-', not at either end", is_label
+);
+
+text_id!(
+    /// An API key's id: what people and logs call it. The key itself is never kept.
+    ApiKeyId, "API key id", "key_ and 12 hexadecimal digits, such as key_3f2a9c01b7de", |text| is_tagged(text, "key_")
+);
+text_id!(
+    /// A completion message's id; its receiver drops repetitions by it.
+    WebhookId, "webhook id", "whk_ and 12 hexadecimal digits, such as whk_3f2a9c01b7de", |text| is_tagged(text, "whk_")
 );
 
 impl ProcessId {
@@ -181,8 +200,21 @@ impl fmt::Display for WorkerId {
 impl DocumentId {
     /// A new random id.
     pub fn random() -> Self {
-        let unique = Uuid::new_v4().simple().to_string();
-        DocumentId(format!("doc_{}", &unique[..12]))
+        DocumentId(random_tagged("doc_"))
+    }
+}
+
+impl ApiKeyId {
+    /// A new random id.
+    pub fn random() -> Self {
+        ApiKeyId(random_tagged("key_"))
+    }
+}
+
+impl WebhookId {
+    /// A new random id.
+    pub fn random() -> Self {
+        WebhookId(random_tagged("whk_"))
     }
 }
 
@@ -200,8 +232,11 @@ mod tests {
     }
 
     #[test]
-    fn document_ids_have_one_form() {
+    fn random_ids_have_one_form() {
         assert!(DocumentId::random().as_str().parse::<DocumentId>().is_ok());
+        assert!(ApiKeyId::random().as_str().parse::<ApiKeyId>().is_ok());
+        assert!(WebhookId::random().as_str().parse::<WebhookId>().is_ok());
+        assert!(WebhookId::random().as_str().parse::<ApiKeyId>().is_err());
         assert!("doc_3F2A9C01B7DE".parse::<DocumentId>().is_err());
     }
 

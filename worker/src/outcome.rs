@@ -98,6 +98,7 @@ impl From<StoreError> for Interruption {
             | StoreError::DiskFull { .. }
             | StoreError::Busy { .. }
             | StoreError::Disk { .. }
+            | StoreError::Unavailable { .. }
             | StoreError::InUse { .. }
             | StoreError::NotWritable { .. }
             | StoreError::NewerSchema { .. }

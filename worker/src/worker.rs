@@ -135,6 +135,7 @@ impl Worker {
                 return Execution { place: &self.place, sessions: &mut self.sessions, abort }.run(lease).await;
             }
             Opening::Gone(state) => debug!(%task, %state, "nothing to do"),
+            Opening::Withheld(why) => debug!(%task, ?why, "not now; the relay feeds it again"),
             Opening::Unknown => warn!(%task, "the queue delivered an id that the store does not have"),
         }
         Then::Take

@@ -177,6 +177,9 @@ mod tests {
             due_at: None,
             deadline_at: None,
             max_retries: None,
+            concurrency: None,
+            callback_url: None,
+            cost: 1,
         };
         let task = state.store.accept(vec![task], &Actor::system()).await.unwrap().remove(0).unwrap().id;
         let changes = state.store.changes();

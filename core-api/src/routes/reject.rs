@@ -115,6 +115,11 @@ impl From<StoreError> for Problem {
                     "the server's disk did not take it; nothing was changed: try again, and have an operator look";
                 Problem::unavailable("disk_failed", detail, 30)
             }
+            StoreError::Unavailable { .. } => {
+                tracing::warn!(%error, "a request was refused");
+                let detail = "the server's database cannot be reached; nothing was changed: try again";
+                Problem::unavailable("store_unavailable", detail, 5)
+            }
             StoreError::Closed => Problem::unavailable("stopping", "the process is ending; try again in a moment", 5),
             StoreError::LeaseLost { .. }
             | StoreError::InUse { .. }

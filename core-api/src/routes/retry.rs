@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use store::Requeueing;
+use store::{Edit, Requeueing};
 use types::TaskId;
 
 use super::reject::Id;
@@ -26,7 +26,7 @@ pub(crate) async fn retry(
     Id(id): Id<TaskId>,
 ) -> Result<(StatusCode, Json<TaskView>), Problem> {
     find(&state, id).await?;
-    match state.store.requeue(id, &state.caller()).await? {
+    match state.store.requeue(id, &Edit::default(), &state.caller()).await? {
         Requeueing::Queued => Ok((StatusCode::ACCEPTED, Json(find(&state, id).await?))),
         Requeueing::NotDead(standing) => {
             let detail = format!(

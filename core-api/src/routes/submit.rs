@@ -102,6 +102,9 @@ fn new_task(state: &ApiState, request: SubmitTask, idempotency_key: Option<Strin
         due_at: request.due_at,
         deadline_at,
         max_retries: request.max_retries,
+        concurrency: None,
+        callback_url: None,
+        cost: 1,
     })
 }
 

@@ -83,6 +83,7 @@ pub(crate) async fn list(State(state): State<ApiState>, Ask(query): Ask<ListQuer
         agent: query.agent,
         state: query.state,
         class: query.class,
+        ..TaskFilter::default()
     };
     let page = state.store.tasks(&filter, query.before, limit).await?;
     Ok(Json(TaskList { tasks: page.tasks.into_iter().map(TaskView::from).collect(), next: page.next }))

@@ -125,7 +125,7 @@ async fn a_stream_goes_on_when_a_dead_letter_is_put_back() {
     let first = follow(&world, id, None).await.rest().await;
     assert_eq!(first, ["accepted", "started", "dead"]);
 
-    world.store.requeue(id, &Actor::new("user:ann")).await.unwrap();
+    world.store.requeue(id, &store::Edit::default(), &Actor::new("user:ann")).await.unwrap();
     let mut reader = follow(&world, id, None).await;
     for expected in ["accepted", "started", "dead", "requeued"] {
         assert_eq!(reader.next().await.unwrap().kind, expected);

@@ -210,6 +210,9 @@ impl World {
             due_at: None,
             deadline_at: None,
             max_retries: None,
+            concurrency: None,
+            callback_url: None,
+            cost: 1,
         };
         self.store.accept(vec![task], &Actor::new("user:eve")).await.unwrap().pop().unwrap().unwrap().id
     }

@@ -89,7 +89,13 @@ async fn find_by_key(tx: &mut Transaction<'_>, task: &NewTask) -> Result<Option<
 
 /// What makes two requests the same. Moments are left out: callers work them out anew from "in ten minutes".
 fn fingerprint(task: &NewTask) -> String {
-    let asked = json!([task.agent, task.class, task.input, task.documents, task.max_retries]);
+    let mut asked = vec![json!(task.agent), json!(task.class), json!(task.input), json!(task.documents)];
+    asked.push(json!(task.max_retries));
+    // Only where they are asked for: requests of earlier versions keep their fingerprint.
+    if task.concurrency.is_some() || task.callback_url.is_some() {
+        asked.extend([json!(task.concurrency), json!(task.callback_url)]);
+    }
+    let asked = serde_json::Value::from(asked);
     hex(&Sha256::digest(asked.to_string()))
 }
 
@@ -124,8 +130,9 @@ async fn insert(tx: &mut Transaction<'_>, task: &NewTask, actor: &Actor) -> Resu
     let state = if task.due_at.is_some_and(|due| now < due) { TaskState::Scheduled } else { TaskState::Queued };
     sqlx::query(
         "INSERT INTO tasks (id, team, agent, class, state, input, documents, idempotency_key, request_sha256,
-                            accepted_at, queued_at, due_at, deadline_at, max_retries)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                            accepted_at, queued_at, due_at, deadline_at, max_retries, concurrency_key,
+                            concurrency_limit, callback_url, cost)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
     )
     .bind(id.to_string())
     .bind(task.team.as_str())
@@ -141,13 +148,17 @@ async fn insert(tx: &mut Transaction<'_>, task: &NewTask, actor: &Actor) -> Resu
     .bind(task.due_at.map(Timestamp::as_millis))
     .bind(task.deadline_at.map(Timestamp::as_millis))
     .bind(task.max_retries)
+    .bind(task.concurrency.as_ref().map(|concurrency| &concurrency.key))
+    .bind(task.concurrency.as_ref().map(|concurrency| concurrency.limit))
+    .bind(&task.callback_url)
+    .bind(task.cost)
     .execute(&mut *tx.connection)
     .await?;
     let details = json!({ "team": task.team, "agent": task.agent, "class": task.class });
     tx.audit(actor, "task.accept", &id.to_string(), details).await?;
     tx.event(id, EventKind::Accepted, state, json!({ "state": state, "due_at": task.due_at })).await?;
     if state == TaskState::Queued {
-        tx.outbound(id, task.class).await?;
+        tx.outbound(id).await?;
     }
     Ok(Accepted { id, state, existing: false, accepted_at: now })
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use sqlx::{AssertSqlSafe, Error};
 use types::{TaskState, Timestamp, WorkerId};
 
-use super::lost::{deadline_passed, lose};
+use super::lost::deadline_passed;
 use super::row::{Standing, TASK_COLUMNS, TaskRow};
 use super::transaction::{End, Transaction};
 use super::writer::Request;
@@ -45,8 +45,6 @@ async fn free(tx: &mut Transaction<'_>, task: &Standing) -> Result<TaskState, Er
             tx.finish(task, End::failed(&deadline_passed()), &Actor::system()).await?;
             Ok(TaskState::Failed)
         }
-        TaskState::Scheduled if task.due_at.is_none_or(|due| due <= tx.now) => Ok(TaskState::Queued),
-        TaskState::Running if task.lease_expired(tx.now) => lose(tx, task).await,
         TaskState::Queued
         | TaskState::Scheduled
         | TaskState::Running

@@ -97,7 +97,7 @@ async fn schedule(
 async fn release(tx: &mut Transaction<'_>, task: &Standing, actor: &Actor) -> Result<Ended, Error> {
     let details = json!({ "attempt": task.attempt });
     tx.audit(actor, "task.release", &task.id.to_string(), details.clone()).await?;
-    tx.queue(task.id, task.class).await?;
+    tx.queue(task.id).await?;
     tx.event(task.id, EventKind::Released, TaskState::Queued, details).await?;
     Ok(Ended { state: TaskState::Queued, due_at: None })
 }

@@ -34,7 +34,7 @@ pub(crate) async fn lose(tx: &mut Transaction<'_>, task: &Standing) -> Result<Ta
     }
     let details = json!({ "attempt": task.attempt, "worker": task.worker, "losses": losses });
     tx.audit(&system, "task.worker_lost", &task.id.to_string(), details.clone()).await?;
-    tx.queue(task.id, task.class).await?;
+    tx.queue(task.id).await?;
     tx.event(task.id, EventKind::WorkerLost, TaskState::Queued, details).await?;
     Ok(TaskState::Queued)
 }

@@ -21,6 +21,7 @@ mod settings;
 mod step;
 mod sweep;
 mod transaction;
+mod unbuilt;
 mod writer;
 
 use std::time::Duration;
@@ -28,7 +29,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::SqlitePool;
 use tokio::sync::broadcast;
-use types::{DocumentId, TaskClass, TaskId, TeamName, WorkerId};
+use types::{DocumentId, TaskId, TeamName, WorkerId};
 
 use crate::audit::{Actor, AuditEntry};
 use crate::change::Change;
@@ -38,10 +39,11 @@ use crate::error::StoreError;
 use crate::figures::{Conservation, Figures};
 use crate::outcome::{Ended, Ending};
 use crate::step::{Event, NewStep, Step};
-use crate::store::{Cancelling, Fence, Opened, Outbound, Renewal, Requeueing, Store, Swept};
+use crate::store::{Cancelling, Edit, Fence, LeaseSweep, Opened, Purging, Renewal, Requeueing, Store, Swept, Waiting};
 use crate::task::{AcceptError, Accepted, NewTask, Task, TaskFilter, TaskPage};
 use faults::Faults;
 pub use settings::SqliteSettings;
+use unbuilt::unbuilt;
 use writer::Writer;
 
 /// The embedded [`Store`].
@@ -76,8 +78,12 @@ impl Store for SqliteStore {
         self.writer.write(cancel::Cancel { task, actor: actor.clone() }).await
     }
 
-    async fn requeue(&self, task: TaskId, actor: &Actor) -> Result<Requeueing, StoreError> {
-        self.writer.write(requeue::Requeue { task, actor: actor.clone() }).await
+    async fn requeue(&self, task: TaskId, edit: &Edit, actor: &Actor) -> Result<Requeueing, StoreError> {
+        self.writer.write(requeue::Requeue { task, edit: edit.clone(), actor: actor.clone() }).await
+    }
+
+    async fn purge(&self, _: TaskId, _: &Actor) -> Result<Purging, StoreError> {
+        Err(unbuilt("purge a dead letter"))
     }
 
     async fn open(&self, task: TaskId, worker: &WorkerId, lease_timeout: Duration) -> Result<Opened, StoreError> {
@@ -140,24 +146,27 @@ impl Store for SqliteStore {
         read::conservation(&self.readers).await.map_err(self.faults.during("count tasks"))
     }
 
-    async fn sweep(&self, limit: u32) -> Result<Swept, StoreError> {
+    async fn sweep(&self, limit: u32, leases: LeaseSweep) -> Result<Swept, StoreError> {
         let now = self.clock.now();
-        if sweep::is_anything_due(&self.readers, now).await.map_err(self.faults.during("look for due tasks"))? {
-            self.writer.write(sweep::Sweep { limit }).await
+        if sweep::is_anything_due(&self.readers, now, leases).await.map_err(self.faults.during("look for due tasks"))? {
+            self.writer.write(sweep::Sweep { limit, leases }).await
         } else {
             Ok(Swept::default())
         }
     }
 
-    async fn outbox(&self, after_seq: i64, limit: u32) -> Result<Vec<Outbound>, StoreError> {
-        outbox::after(&self.readers, after_seq, limit).await.map_err(self.faults.during("read the outbox"))
+    async fn take_outbox(&self, limit: u32) -> Result<Vec<Waiting>, StoreError> {
+        if outbox::is_empty(&self.readers).await.map_err(self.faults.during("read the outbox"))? {
+            return Ok(Vec::new());
+        }
+        self.writer.write(outbox::Take { limit }).await
     }
 
-    async fn clear_outbox(&self, seq: i64) -> Result<(), StoreError> {
-        self.writer.write(outbox::Clear { seq }).await
+    async fn still_queued(&self, tasks: &[TaskId]) -> Result<Vec<Waiting>, StoreError> {
+        outbox::still_queued(&self.readers, tasks).await.map_err(self.faults.during("read waiting tasks"))
     }
 
-    async fn queued(&self, after: Option<TaskId>, limit: u32) -> Result<Vec<(TaskId, TaskClass)>, StoreError> {
+    async fn queued(&self, after: Option<TaskId>, limit: u32) -> Result<Vec<Waiting>, StoreError> {
         outbox::queued(&self.readers, after, limit).await.map_err(self.faults.during("read waiting tasks"))
     }
 

@@ -37,6 +37,12 @@ pub(crate) async fn tasks(
     if let Some(class) = filter.class {
         query.push(" AND class = ").push_bind(class.as_str());
     }
+    if let Some(reason) = filter.stop_reason {
+        query.push(" AND stop_reason = ").push_bind(reason.as_str());
+    }
+    if let Some(moment) = filter.ended_before {
+        query.push(" AND finished_at < ").push_bind(moment.as_millis());
+    }
     if let Some(before) = before {
         query.push(" AND id < ").push_bind(before.to_string());
     }
@@ -144,10 +150,11 @@ pub(crate) async fn figures(readers: &SqlitePool, now: Timestamp) -> Result<Figu
 
 pub(crate) async fn conservation(readers: &SqlitePool) -> Result<Conservation, Error> {
     // One statement, so that all numbers are of one moment.
-    let (accepted, terminal, held, figured): (i64, i64, i64, i64) = sqlx::query_as(
+    let (accepted, terminal, held, pruned, figured): (i64, i64, i64, i64, i64) = sqlx::query_as(
         "SELECT (SELECT COUNT(*) FROM audit WHERE action = 'task.accept'),
                 (SELECT COUNT(*) FROM tasks WHERE state IN ('succeeded', 'failed', 'cancelled', 'dead')),
                 (SELECT COUNT(*) FROM tasks WHERE state NOT IN ('succeeded', 'failed', 'cancelled', 'dead')),
+                (SELECT COUNT(*) FROM audit WHERE action IN ('task.prune', 'task.purge')),
                 (SELECT SUM(count) FROM task_figures)",
     )
     .fetch_one(readers)
@@ -156,6 +163,7 @@ pub(crate) async fn conservation(readers: &SqlitePool) -> Result<Conservation, E
         accepted: accepted.unsigned_abs(),
         terminal: terminal.unsigned_abs(),
         held: held.unsigned_abs(),
+        pruned: pruned.unsigned_abs(),
         figured: figured.unsigned_abs(),
     })
 }

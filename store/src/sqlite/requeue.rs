@@ -3,16 +3,17 @@
 use async_trait::async_trait;
 use serde_json::json;
 use sqlx::Error;
-use types::{TaskId, TaskState};
+use types::{AgentName, TaskClass, TaskId, TaskState};
 
 use super::transaction::Transaction;
 use super::writer::Request;
 use crate::audit::Actor;
 use crate::step::EventKind;
-use crate::store::Requeueing;
+use crate::store::{Edit, Requeueing};
 
 pub(crate) struct Requeue {
     pub(crate) task: TaskId,
+    pub(crate) edit: Edit,
     pub(crate) actor: Actor,
 }
 
@@ -27,19 +28,29 @@ impl Request for Requeue {
         if task.state != TaskState::Dead {
             return Ok(Requeueing::NotDead(task.state));
         }
+        let Edit { input, agent, class, max_retries } = &self.edit;
         sqlx::query(
             "UPDATE tasks SET state = 'queued', queued_at = $2, due_at = NULL, failures = 0, losses = 0,
                     cancel_requested = 0, stop_reason = NULL, error = NULL, finished_at = NULL,
-                    deadline_at = CASE WHEN deadline_at <= $2 THEN NULL ELSE deadline_at END
+                    deadline_at = CASE WHEN deadline_at <= $2 THEN NULL ELSE deadline_at END,
+                    input = COALESCE($3, input), agent = COALESCE($4, agent), class = COALESCE($5, class),
+                    max_retries = COALESCE($6, max_retries)
              WHERE id = $1",
         )
         .bind(self.task.to_string())
         .bind(tx.now.as_millis())
+        .bind(input)
+        .bind(agent.as_ref().map(AgentName::as_str))
+        .bind(class.map(TaskClass::as_str))
+        .bind(max_retries)
         .execute(&mut *tx.connection)
         .await?;
-        let details = json!({ "failures": task.failures, "losses": task.losses });
+        let details = json!({
+            "failures": task.failures, "losses": task.losses,
+            "edited": { "input": input.is_some(), "agent": agent, "class": class, "max_retries": max_retries },
+        });
         tx.audit(&self.actor, "task.requeue", &self.task.to_string(), details).await?;
-        tx.outbound(self.task, task.class).await?;
+        tx.outbound(self.task).await?;
         tx.event(self.task, EventKind::Requeued, TaskState::Queued, json!({ "by": self.actor })).await?;
         Ok(Requeueing::Queued)
     }

@@ -4,21 +4,19 @@ use std::str::FromStr;
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Error, FromRow};
-use types::{AttemptNumber, TaskClass, TaskId, TaskState, Timestamp, WorkerId};
+use types::{AttemptNumber, TaskId, TaskState, Timestamp, WorkerId};
 
-use crate::task::Task;
+use crate::task::{Concurrency, Task};
 
 /// What decides about a task; small, whatever its input and output are.
 #[derive(Clone, Debug)]
 pub(crate) struct Standing {
     pub(crate) id: TaskId,
-    pub(crate) class: TaskClass,
     pub(crate) state: TaskState,
     pub(crate) attempt: AttemptNumber,
     pub(crate) failures: u32,
     pub(crate) losses: u32,
     pub(crate) max_retries: Option<u32>,
-    pub(crate) due_at: Option<Timestamp>,
     pub(crate) deadline_at: Option<Timestamp>,
     pub(crate) lease_until: Option<Timestamp>,
     pub(crate) worker: Option<WorkerId>,
@@ -28,13 +26,11 @@ pub(crate) struct Standing {
 #[derive(FromRow)]
 struct StandingRow {
     id: String,
-    class: String,
     state: String,
     attempt: u32,
     failures: u32,
     losses: u32,
     max_retries: Option<u32>,
-    due_at: Option<i64>,
     deadline_at: Option<i64>,
     lease_until: Option<i64>,
     worker_process: Option<String>,
@@ -45,7 +41,7 @@ struct StandingRow {
 impl Standing {
     pub(crate) async fn find(connection: &mut SqliteConnection, task: TaskId) -> Result<Option<Self>, Error> {
         let row: Option<StandingRow> = sqlx::query_as(
-            "SELECT id, class, state, attempt, failures, losses, max_retries, due_at, deadline_at, lease_until,
+            "SELECT id, state, attempt, failures, losses, max_retries, deadline_at, lease_until,
                     worker_process, worker_slot, cancel_requested
              FROM tasks WHERE id = $1",
         )
@@ -70,13 +66,11 @@ impl TryFrom<StandingRow> for Standing {
     fn try_from(row: StandingRow) -> Result<Self, Error> {
         Ok(Standing {
             id: parse(&row.id)?,
-            class: parse(&row.class)?,
             state: parse(&row.state)?,
             attempt: AttemptNumber(row.attempt),
             failures: row.failures,
             losses: row.losses,
             max_retries: row.max_retries,
-            due_at: row.due_at.map(Timestamp::from_millis),
             deadline_at: row.deadline_at.map(Timestamp::from_millis),
             lease_until: row.lease_until.map(Timestamp::from_millis),
             worker: worker(row.worker_process, row.worker_slot)?,
@@ -86,8 +80,8 @@ impl TryFrom<StandingRow> for Standing {
 }
 
 /// The columns of [`TaskRow`].
-pub(crate) const TASK_COLUMNS: &str = "id, team, agent, class, state, input, documents, idempotency_key, accepted_at, due_at, deadline_at, started_at, \
-     finished_at, attempt, failures, losses, max_retries, worker_process, worker_slot, lease_until, cancel_requested, \
+pub(crate) const TASK_COLUMNS: &str = "id, team, agent, class, state, input, documents, idempotency_key, accepted_at, queued_at, due_at, deadline_at, started_at, \
+     finished_at, attempt, failures, losses, max_retries, concurrency_key, concurrency_limit, callback_url, cost, worker_process, worker_slot, lease_until, cancel_requested, \
      stop_reason, error, output, prompt_tokens, completion_tokens, steps";
 
 /// A whole task as its row has it.
@@ -102,6 +96,7 @@ pub(crate) struct TaskRow {
     documents: String,
     idempotency_key: Option<String>,
     accepted_at: i64,
+    queued_at: Option<i64>,
     due_at: Option<i64>,
     deadline_at: Option<i64>,
     started_at: Option<i64>,
@@ -110,6 +105,10 @@ pub(crate) struct TaskRow {
     failures: u32,
     losses: u32,
     max_retries: Option<u32>,
+    concurrency_key: Option<String>,
+    concurrency_limit: Option<u32>,
+    callback_url: Option<String>,
+    cost: u32,
     worker_process: Option<String>,
     worker_slot: Option<u32>,
     lease_until: Option<i64>,
@@ -136,6 +135,7 @@ impl TryFrom<TaskRow> for Task {
             documents: json(&row.documents)?,
             idempotency_key: row.idempotency_key,
             accepted_at: Timestamp::from_millis(row.accepted_at),
+            queued_at: row.queued_at.map(Timestamp::from_millis),
             due_at: row.due_at.map(Timestamp::from_millis),
             deadline_at: row.deadline_at.map(Timestamp::from_millis),
             started_at: row.started_at.map(Timestamp::from_millis),
@@ -144,6 +144,9 @@ impl TryFrom<TaskRow> for Task {
             failures: row.failures,
             losses: row.losses,
             max_retries: row.max_retries,
+            concurrency: concurrency(row.concurrency_key, row.concurrency_limit),
+            callback_url: row.callback_url,
+            cost: row.cost,
             worker: worker(row.worker_process, row.worker_slot)?,
             lease_until: row.lease_until.map(Timestamp::from_millis),
             cancel_requested: row.cancel_requested,
@@ -169,6 +172,10 @@ pub(crate) fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Erro
 
 fn worker(process: Option<String>, slot: Option<u32>) -> Result<Option<WorkerId>, Error> {
     process.zip(slot).map(|(process, slot)| Ok(WorkerId { process: parse(&process)?, slot })).transpose()
+}
+
+pub(crate) fn concurrency(key: Option<String>, limit: Option<u32>) -> Option<Concurrency> {
+    key.zip(limit).map(|(key, limit)| Concurrency { key, limit })
 }
 
 /// A count for a signed column.

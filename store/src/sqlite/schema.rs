@@ -10,7 +10,10 @@ use super::faults::Faults;
 use crate::error::StoreError;
 
 /// Every version, oldest first. One that was released is never edited: the next one changes what it made.
-const VERSIONS: [(i64, &str, &str); 1] = [(1, "tasks", include_str!("../../migrations/sqlite/0001_tasks.sql"))];
+const VERSIONS: [(i64, &str, &str); 2] = [
+    (1, "tasks", include_str!("../../migrations/sqlite/0001_tasks.sql")),
+    (2, "controls", include_str!("../../migrations/sqlite/0002_controls.sql")),
+];
 
 /// `PRAGMA application_id` of our files: "Taln".
 const APPLICATION_ID: i64 = 0x5461_6c6e;

@@ -11,7 +11,7 @@ use super::transaction::{End, Transaction};
 use super::writer::Request;
 use crate::audit::Actor;
 use crate::step::EventKind;
-use crate::store::Swept;
+use crate::store::{LeaseSweep, Swept};
 
 // Each is served by a partial index, so its WHERE has to be spelled like the index's.
 const TIMED_OUT: &str = "SELECT id FROM tasks
@@ -21,8 +21,12 @@ const EXPIRED: &str =
 const DUE: &str = "SELECT id FROM tasks WHERE state = 'scheduled' AND due_at <= $1 ORDER BY due_at LIMIT $2";
 
 /// Looks without the writer: mostly there is nothing.
-pub(crate) async fn is_anything_due(readers: &SqlitePool, now: Timestamp) -> Result<bool, Error> {
-    for look in [TIMED_OUT, EXPIRED, DUE] {
+pub(crate) async fn is_anything_due(readers: &SqlitePool, now: Timestamp, leases: LeaseSweep) -> Result<bool, Error> {
+    let looks: &[&'static str] = match leases {
+        LeaseSweep::Expire => &[TIMED_OUT, DUE, EXPIRED],
+        LeaseSweep::Spare => &[TIMED_OUT, DUE],
+    };
+    for &look in looks {
         let found = sqlx::query(look).bind(now.as_millis()).bind(1).fetch_optional(readers).await?;
         if found.is_some() {
             return Ok(true);
@@ -33,6 +37,7 @@ pub(crate) async fn is_anything_due(readers: &SqlitePool, now: Timestamp) -> Res
 
 pub(crate) struct Sweep {
     pub(crate) limit: u32,
+    pub(crate) leases: LeaseSweep,
 }
 
 #[async_trait]
@@ -49,14 +54,18 @@ impl Request for Sweep {
             tx.finish(&task, End::failed(&deadline_passed()), &Actor::system()).await?;
             swept.timed_out += 1;
         }
-        for task in self.find(tx, EXPIRED).await? {
+        let expired = match self.leases {
+            LeaseSweep::Expire => self.find(tx, EXPIRED).await?,
+            LeaseSweep::Spare => Vec::new(),
+        };
+        for task in expired {
             let Some(task) = tx.standing(task).await? else { continue };
             lose(tx, &task).await?;
             swept.expired += 1;
         }
         for task in self.find(tx, DUE).await? {
             let Some(task) = tx.standing(task).await? else { continue };
-            tx.queue(task.id, task.class).await?;
+            tx.queue(task.id).await?;
             tx.event(task.id, EventKind::Due, TaskState::Queued, json!({})).await?;
             swept.due += 1;
         }

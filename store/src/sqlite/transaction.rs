@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sqlx::Error;
 use sqlx::sqlite::SqliteConnection;
-use types::{StopReason, TaskClass, TaskId, TaskState, Timestamp};
+use types::{StopReason, TaskId, TaskState, Timestamp};
 
 use super::row::Standing;
 use crate::audit::Actor;
@@ -125,23 +125,22 @@ impl<'c> Transaction<'c> {
     }
 
     /// Has the queue hear of a queued task.
-    pub(crate) async fn outbound(&mut self, task: TaskId, class: TaskClass) -> Result<(), Error> {
-        sqlx::query("INSERT INTO outbox (task_id, class) VALUES ($1, $2)")
+    pub(crate) async fn outbound(&mut self, task: TaskId) -> Result<(), Error> {
+        sqlx::query("INSERT INTO outbox (task_id) VALUES ($1)")
             .bind(task.to_string())
-            .bind(class.as_str())
             .execute(&mut *self.connection)
             .await?;
         Ok(())
     }
 
     /// Puts a task that is not queued back into its line.
-    pub(crate) async fn queue(&mut self, task: TaskId, class: TaskClass) -> Result<(), Error> {
+    pub(crate) async fn queue(&mut self, task: TaskId) -> Result<(), Error> {
         sqlx::query("UPDATE tasks SET state = 'queued', queued_at = $2, lease_until = NULL WHERE id = $1")
             .bind(task.to_string())
             .bind(self.now.as_millis())
             .execute(&mut *self.connection)
             .await?;
-        self.outbound(task, class).await
+        self.outbound(task).await
     }
 
     /// Ends a task that has not ended, with its event and audit entry.

@@ -125,7 +125,7 @@ async fn a_newer_schema_is_left_alone() {
         .unwrap();
     later.close().await.unwrap();
     let error = refused(folder.path()).await;
-    assert!(matches!(error, StoreError::NewerSchema { found: 999, supported: 1, .. }), "{error:?}");
+    assert!(matches!(error, StoreError::NewerSchema { found: 999, supported: 2, .. }), "{error:?}");
 }
 
 #[tokio::test]

@@ -70,7 +70,7 @@ async fn one_call_renews_every_lease() {
     world.clock.advance(LEASE / 2);
     leases.renew().await.unwrap();
     world.clock.advance(LEASE / 2);
-    assert_eq!(world.store.sweep(10).await.unwrap().expired, 0);
+    assert_eq!(world.sweep().await.expired, 0);
     for lease in held {
         assert_eq!(lease.interrupt(), None);
         lease.complete(json!(1)).await.unwrap();
@@ -87,7 +87,7 @@ async fn a_dropped_lease_is_not_renewed_and_expires() {
     assert_eq!(leases.count(), 0);
     world.clock.advance(LEASE / 2);
     leases.renew().await.unwrap();
-    world.clock.advance(LEASE / 2);
+    world.pass(LEASE / 2).await;
     assert_eq!(world.open(task).await.attempt.0, 2);
 }
 
@@ -95,9 +95,11 @@ async fn a_dropped_lease_is_not_renewed_and_expires() {
 async fn a_renewal_tells_the_holder_to_stop() {
     let world = sqlite(Limits::default()).await;
     let leases = leases(&world);
-    let (asked, lost) = (open(&leases, &world).await, open(&leases, &world).await);
+    let lost = open(&leases, &world).await;
+    world.clock.advance(LEASE / 2);
+    let asked = open(&leases, &world).await;
     world.store.cancel(asked.task().id, &actor()).await.unwrap();
-    world.clock.advance(LEASE);
+    world.pass(LEASE / 2).await;
     world.open(lost.task().id).await;
     leases.renew().await.unwrap();
     assert_eq!(told(&asked).await, Interrupt::CancelRequested);

@@ -9,8 +9,8 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use store::{
-    Cancelling, Clock, Ending, EventKind, Fence, NewTask, Opened, Renewal, Requeueing, SqliteSettings, SqliteStore,
-    Store, StoreError,
+    Cancelling, Clock, Edit, Ending, EventKind, Fence, LeaseSweep, NewTask, Opened, Renewal, Requeueing,
+    SqliteSettings, SqliteStore, Store, StoreError, Waiting,
 };
 use tempfile::TempDir;
 use types::{TaskClass, TaskId, TaskState, Timestamp};
@@ -117,6 +117,7 @@ impl Life {
             }
             Opened::Gone(state) if state.is_terminal() => known.observe(state),
             Opened::Gone(_) => {}
+            Opened::Withheld(why) => panic!("nothing withholds it: {why:?}"),
             Opened::Unknown => panic!("an accepted task is gone"),
         }
     }
@@ -188,7 +189,7 @@ impl Life {
     async fn requeue(&mut self) {
         let Some(&task) = self.tasks.choose(&mut self.random) else { return };
         let known = self.known.get_mut(&task).unwrap();
-        match self.store.requeue(task, &actor()).await.unwrap() {
+        match self.store.requeue(task, &Edit::default(), &actor()).await.unwrap() {
             Requeueing::Queued => {
                 known.observe_ended(TaskState::Dead);
                 known.ended = None;
@@ -202,7 +203,7 @@ impl Life {
 
     async fn pass_time(&mut self) {
         self.clock.advance(Duration::from_millis(self.random.random_range(0..70_000)));
-        self.store.sweep(self.random.random_range(1..20)).await.unwrap();
+        self.store.sweep(self.random.random_range(1..20), LeaseSweep::Expire).await.unwrap();
     }
 
     /// The process dies and another opens the file: no one holds anything, and those who held do not know.
@@ -232,14 +233,14 @@ impl Life {
     async fn end(mut self) {
         for round in 0.. {
             self.clock.advance(LEASE);
-            self.store.sweep(1000).await.unwrap();
+            self.store.sweep(1000, LeaseSweep::Expire).await.unwrap();
             let queued = self.store.queued(None, 1000).await.unwrap();
             let figures = self.store.figures().await.unwrap();
             if queued.is_empty() && figures.waiting() == 0 && figures.in_state(TaskState::Running) == 0 {
                 break;
             }
             assert!(round < 100, "tasks are stuck: {figures:?}");
-            for (task, _) in queued {
+            for Waiting { task, .. } in queued {
                 if let Opened::Held(task) = self.store.open(task, &worker(0), LEASE).await.unwrap() {
                     let fence = Fence { task: task.id, attempt: task.attempt };
                     self.store.end(fence, complete()).await.unwrap();

@@ -59,7 +59,7 @@ async fn due_tasks_and_expired_leases_are_delivered() {
     let mut relay = relay(&world, &queue);
     let held = world.held().await;
     let delayed = world.accept(NewTask { due_at: Some(world.now().after(LEASE)), ..new_task() }).await.id;
-    world.store.clear_outbox(i64::MAX).await.unwrap();
+    world.outbound().await;
     assert_eq!(relay.run_once().await.unwrap(), Relayed::default());
     world.clock.advance(LEASE);
     let swept = Swept { due: 1, expired: 1, timed_out: 0 };

@@ -37,7 +37,7 @@ keeps! {
         a_task_that_is_not_due_cannot_be_opened,
         an_unknown_task_cannot_be_opened,
         a_renewed_lease_does_not_expire,
-        an_expired_lease_is_opened_by_the_next_and_counts_a_loss,
+        an_expired_lease_is_recorded_as_a_loss_before_the_next_attempt,
         a_stale_attempt_changes_nothing,
         past_max_losses_the_task_is_dead_as_poison,
         renewal_answers_for_each_lease,
@@ -97,6 +97,7 @@ keeps! {
         an_expired_lease_is_put_back_and_delivered,
         a_waiting_task_fails_at_its_deadline,
         a_sweep_with_nothing_due_does_nothing,
-        a_cleared_outbox_keeps_what_came_later,
+        the_outbox_gives_each_task_once_and_in_order,
+    an_expired_lease_can_be_spared,
     ;
 }

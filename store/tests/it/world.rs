@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use store::{
-    Accepted, Actor, Clock, Ended, Ending, EventKind, Failure, Fence, NewDocument, NewStep, NewTask, Opened,
-    RetryPolicy, SqliteSettings, SqliteStore, StepKind, Store, StoreError, Task,
+    Accepted, Actor, Clock, Ended, Ending, EventKind, Failure, Fence, LeaseSweep, NewDocument, NewStep, NewTask,
+    Opened, RetryPolicy, SqliteSettings, SqliteStore, StepKind, Store, StoreError, Swept, Task,
 };
 use tempfile::TempDir;
 use types::{DocumentId, ProcessId, StopReason, TaskClass, TaskId, TaskState, Timestamp, WorkerId};
@@ -77,6 +77,9 @@ pub fn new_task() -> NewTask {
         due_at: None,
         deadline_at: None,
         max_retries: None,
+        concurrency: None,
+        callback_url: None,
+        cost: 1,
     }
 }
 
@@ -178,8 +181,19 @@ impl World {
         self.clock.now()
     }
 
+    /// Time passes, and the store does what is due.
+    pub async fn pass(&self, time: Duration) -> Swept {
+        self.clock.advance(time);
+        self.sweep().await
+    }
+
+    pub async fn sweep(&self) -> Swept {
+        self.store.sweep(1000, LeaseSweep::Expire).await.unwrap()
+    }
+
+    /// Takes what the outbox has.
     pub async fn outbound(&self) -> Vec<TaskId> {
-        self.store.outbox(0, 1000).await.unwrap().into_iter().map(|row| row.task).collect()
+        self.store.take_outbox(1000).await.unwrap().into_iter().map(|waiting| waiting.task).collect()
     }
 
     pub async fn assert_conserved(&self) {

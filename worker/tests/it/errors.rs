@@ -201,6 +201,6 @@ async fn an_operator_who_requeues_a_dead_letter_gets_it_done() {
     let model = Arc::new(Scripted::new([failed(), answer("now")]));
     let world = Setup::new(talker(), &model).start().await;
     let dead = world.run(task("Hello")).await;
-    world.store.requeue(dead.id, &crate::world::actor()).await.unwrap();
+    world.store.requeue(dead.id, &store::Edit::default(), &crate::world::actor()).await.unwrap();
     assert_eq!(world.reaches(dead.id, TaskState::Succeeded).await.output, Some(json!("now")));
 }

@@ -274,6 +274,9 @@ pub fn task(input: &str) -> NewTask {
         due_at: None,
         deadline_at: None,
         max_retries: None,
+        concurrency: None,
+        callback_url: None,
+        cost: 1,
     }
 }
 

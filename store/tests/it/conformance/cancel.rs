@@ -40,7 +40,7 @@ pub async fn a_task_whose_worker_is_lost_is_cancelled_at_once(make: impl AsyncFn
     assert_eq!(world.store.cancel(asked_before.task, &actor()).await.unwrap(), Cancelling::Requested);
     world.clock.advance(LEASE);
     assert_eq!(world.store.cancel(asked_after.task, &actor()).await.unwrap(), Cancelling::Cancelled);
-    assert_eq!(world.store.sweep(100).await.unwrap().expired, 1);
+    assert_eq!(world.sweep().await.expired, 1);
     assert_eq!(world.state(asked_before.task).await, TaskState::Cancelled);
 }
 

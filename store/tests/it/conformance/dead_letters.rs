@@ -1,6 +1,6 @@
 //! Dead letters and how they come back.
 
-use store::{Ending, EventKind, NewTask, Requeueing, TaskFilter};
+use store::{Edit, Ending, EventKind, NewTask, Requeueing, TaskFilter};
 use types::{TaskId, TaskState};
 
 use crate::world::{Limits, SECOND, World, actor, complete, failure, new_task, retry};
@@ -10,8 +10,8 @@ pub async fn a_dead_letter_that_is_put_back_starts_afresh(make: impl AsyncFn(Lim
     let id = world.accept(NewTask { max_retries: Some(0), ..new_task() }).await.id;
     let fence = world.open(id).await;
     world.end(fence, retry()).await;
-    world.store.clear_outbox(i64::MAX).await.unwrap();
-    assert_eq!(world.store.requeue(id, &actor()).await.unwrap(), Requeueing::Queued);
+    world.outbound().await;
+    assert_eq!(world.store.requeue(id, &Edit::default(), &actor()).await.unwrap(), Requeueing::Queued);
     let task = world.task(id).await;
     assert_eq!((task.state, task.failures, task.losses), (TaskState::Queued, 0, 0));
     assert_eq!((task.stop_reason, task.error, task.finished_at), (None, None, None));
@@ -39,8 +39,11 @@ pub async fn only_dead_letters_are_put_back(make: impl AsyncFn(Limits) -> World)
     let world = make(Limits::default()).await;
     let fence = world.held().await;
     world.end(fence, Ending::Fail(failure())).await;
-    assert_eq!(world.store.requeue(fence.task, &actor()).await.unwrap(), Requeueing::NotDead(TaskState::Failed));
-    assert_eq!(world.store.requeue(TaskId::new(), &actor()).await.unwrap(), Requeueing::Unknown);
+    assert_eq!(
+        world.store.requeue(fence.task, &Edit::default(), &actor()).await.unwrap(),
+        Requeueing::NotDead(TaskState::Failed)
+    );
+    assert_eq!(world.store.requeue(TaskId::new(), &Edit::default(), &actor()).await.unwrap(), Requeueing::Unknown);
 }
 
 pub async fn a_deadline_that_has_passed_is_dropped(make: impl AsyncFn(Limits) -> World) {
@@ -49,7 +52,7 @@ pub async fn a_deadline_that_has_passed_is_dropped(make: impl AsyncFn(Limits) ->
     let fence = world.open(id).await;
     world.end(fence, Ending::Bury(failure())).await;
     world.clock.advance(SECOND);
-    world.store.requeue(id, &actor()).await.unwrap();
+    world.store.requeue(id, &Edit::default(), &actor()).await.unwrap();
     world.open(id).await;
 }
 

@@ -29,7 +29,7 @@ pub async fn a_task_that_is_not_due_cannot_be_opened(make: impl AsyncFn(Limits) 
     let world = make(Limits::default()).await;
     let task = world.accept(NewTask { due_at: Some(world.now().after(SECOND)), ..new_task() }).await.id;
     assert_eq!(world.try_open(task).await, Opened::Gone(TaskState::Scheduled));
-    world.clock.advance(SECOND);
+    world.pass(SECOND).await;
     world.open(task).await;
 }
 
@@ -50,10 +50,12 @@ pub async fn a_renewed_lease_does_not_expire(make: impl AsyncFn(Limits) -> World
     world.end(fence, complete()).await;
 }
 
-pub async fn an_expired_lease_is_opened_by_the_next_and_counts_a_loss(make: impl AsyncFn(Limits) -> World) {
+pub async fn an_expired_lease_is_recorded_as_a_loss_before_the_next_attempt(make: impl AsyncFn(Limits) -> World) {
     let world = make(Limits::default()).await;
     let first = world.held().await;
     world.clock.advance(LEASE);
+    assert_eq!(world.try_open(first.task).await, Opened::Gone(TaskState::Running));
+    world.sweep().await;
     let second = world.open(first.task).await;
     assert_eq!(second.attempt.0, 2);
     let task = world.task(first.task).await;
@@ -64,7 +66,7 @@ pub async fn an_expired_lease_is_opened_by_the_next_and_counts_a_loss(make: impl
 pub async fn a_stale_attempt_changes_nothing(make: impl AsyncFn(Limits) -> World) {
     let world = make(Limits::default()).await;
     let stale = world.held().await;
-    world.clock.advance(LEASE);
+    world.pass(LEASE).await;
     let current = world.open(stale.task).await;
     let before = world.task(stale.task).await;
     assert_lost(world.store.end(stale, complete()).await, stale);
@@ -80,7 +82,7 @@ pub async fn past_max_losses_the_task_is_dead_as_poison(make: impl AsyncFn(Limit
     let task = world.queued().await;
     for _ in 0..=2 {
         world.open(task).await;
-        world.clock.advance(LEASE);
+        world.pass(LEASE).await;
     }
     assert_eq!(world.try_open(task).await, Opened::Gone(TaskState::Dead));
     let task = world.task(task).await;

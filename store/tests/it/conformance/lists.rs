@@ -71,7 +71,7 @@ pub async fn the_oldest_queued_age_is_since_it_was_ready(make: impl AsyncFn(Limi
     assert_eq!(world.store.figures().await.unwrap().oldest_queued, [None, Some(SECOND * 5), None]);
     world.open(oldest).await;
     world.clock.advance(POLICY.initial);
-    world.store.sweep(10).await.unwrap();
+    world.sweep().await;
     world.clock.advance(SECOND);
     assert_eq!(world.store.figures().await.unwrap().oldest_queued, [None, Some(SECOND), None]);
 }
@@ -81,6 +81,10 @@ pub async fn every_queued_task_can_be_read_in_pages(make: impl AsyncFn(Limits) -
     let first = world.queued().await;
     let second = world.accept(NewTask { class: TaskClass::Batch, ..new_task() }).await.id;
     world.held().await;
-    assert_eq!(world.store.queued(None, 1).await.unwrap(), [(first, TaskClass::Normal)]);
-    assert_eq!(world.store.queued(Some(first), 10).await.unwrap(), [(second, TaskClass::Batch)]);
+    let page = async |after, limit| {
+        let waiting = world.store.queued(after, limit).await.unwrap();
+        waiting.iter().map(|waiting| (waiting.task, waiting.class)).collect::<Vec<_>>()
+    };
+    assert_eq!(page(None, 1).await, [(first, TaskClass::Normal)]);
+    assert_eq!(page(Some(first), 10).await, [(second, TaskClass::Batch)]);
 }

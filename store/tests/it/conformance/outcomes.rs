@@ -46,7 +46,7 @@ pub async fn a_retried_task_is_scheduled_by_the_policy(make: impl AsyncFn(Limits
     let task = world.task(fence.task).await;
     assert_eq!((task.state, task.failures, task.due_at), (TaskState::Scheduled, 1, Some(due_at)));
     assert_eq!(task.error.as_deref(), Some("pdf_parse answered 503"));
-    world.clock.advance(POLICY.initial);
+    world.pass(POLICY.initial).await;
     assert_eq!(world.open(fence.task).await.attempt.0, 2);
 }
 
@@ -66,7 +66,7 @@ pub async fn a_task_whose_retries_are_spent_is_dead(make: impl AsyncFn(Limits) -
     for expected in [TaskState::Scheduled, TaskState::Scheduled, TaskState::Dead] {
         let fence = world.open(task).await;
         assert_eq!(world.end(fence, retry()).await.state, expected);
-        world.clock.advance(POLICY.ceiling);
+        world.pass(POLICY.ceiling).await;
     }
     let task = world.task(task).await;
     assert_eq!((task.failures, task.stop_reason), (3, Some(StopReason::ToolError)));
@@ -82,7 +82,7 @@ pub async fn the_tasks_own_max_retries_counts(make: impl AsyncFn(Limits) -> Worl
 pub async fn a_released_task_waits_again_with_no_failure_counted(make: impl AsyncFn(Limits) -> World) {
     let world = make(Limits::default()).await;
     let fence = world.held().await;
-    world.store.clear_outbox(i64::MAX).await.unwrap();
+    world.outbound().await;
     world.end(fence, Ending::Release).await;
     let task = world.task(fence.task).await;
     assert_eq!((task.state, task.failures, task.losses), (TaskState::Queued, 0, 0));
@@ -94,9 +94,9 @@ pub async fn losses_and_failures_are_counted_apart(make: impl AsyncFn(Limits) ->
     let world = make(Limits::default()).await;
     let fence = world.held().await;
     world.end(fence, retry()).await;
-    world.clock.advance(POLICY.initial);
+    world.pass(POLICY.initial).await;
     world.open(fence.task).await;
-    world.clock.advance(LEASE);
+    world.pass(LEASE).await;
     world.open(fence.task).await;
     let task = world.task(fence.task).await;
     assert_eq!((task.failures, task.losses, task.attempt.0), (1, 1, 3));
