@@ -8,12 +8,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::client::Client;
 use crate::failure::Failure;
-use crate::serve::Server;
+use crate::serve::{Options, Server};
 use crate::trial::{self, Case, Trial};
 use crate::{logging, models, signals};
 
 /// Nobody asks for its tasks later, so nothing is waited for.
-const GRACE: Duration = Duration::ZERO;
+const OPTIONS: Options = Options { grace: Duration::ZERO, wait: Duration::ZERO };
 
 /// A server of this command's own.
 pub(crate) struct Alone {
@@ -38,7 +38,7 @@ impl Alone {
         config.log.level = LogLevel::Warn;
         logging::start(&config.log);
         let server = tokio::select! {
-            server = Server::start(config, GRACE) => server?,
+            server = Server::start(config, OPTIONS) => server?,
             () = shutdown.cancelled() => return Err(interrupted()),
         };
         let client = Client::new(&server.url())?;

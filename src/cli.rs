@@ -77,6 +77,9 @@ pub(crate) struct ServeArgs {
     /// Listen here instead of where the configuration says.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
+    /// How long a server that this one needs is waited for at the start, each of them.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) wait: u32,
 }
 
 /// Which server a command talks to.

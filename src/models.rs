@@ -13,12 +13,13 @@ use core_api::Health;
 use inference::{ChatModel, EngineConfig, EngineHandle, EngineMetrics, KvKind, LoadError, LoadOptions, Model};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
-use worker::{Generate, RemoteChat};
+use worker::{ConnectError, Generate, RemoteChat};
 
 use crate::bundled;
 use crate::failure::{Failure, with_causes};
 use crate::hub::{Hub, Wish};
 use crate::metrics::{Metrics, declared_twice};
+use crate::serve::Patience;
 use crate::service::Service;
 
 /// An engine that has not come round its loop for this long stands still, unless its steps take that long.
@@ -56,10 +57,10 @@ impl Models {
     }
 }
 
-pub(crate) async fn load(config: &TalonConfig, metrics: &Metrics) -> Result<Models, Failure> {
+pub(crate) async fn load(config: &TalonConfig, metrics: &Metrics, patience: &Patience) -> Result<Models, Failure> {
     let mut models = Models::default();
     for spec in &config.models {
-        load_one(config, spec, metrics, &mut models)
+        load_one(config, spec, metrics, patience, &mut models)
             .await
             .map_err(|failure| failure.about(&format!("model {}", spec.name)))?;
     }
@@ -70,6 +71,7 @@ async fn load_one(
     config: &TalonConfig,
     spec: &ModelSpec,
     metrics: &Metrics,
+    patience: &Patience,
     models: &mut Models,
 ) -> Result<(), Failure> {
     let name = spec.name.clone();
@@ -79,7 +81,7 @@ async fn load_one(
             models.engines.insert(name, engine);
         }
         Place::There(remote) => {
-            let remote = connect(&remote).await?;
+            let remote = connect(&remote, patience).await?;
             models.remote.insert(name, Arc::new(remote));
         }
     }
@@ -108,10 +110,10 @@ pub(crate) async fn fetch(config: &mut TalonConfig) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn connect(remote: &RemoteModel) -> Result<RemoteChat, Failure> {
+async fn connect(remote: &RemoteModel, patience: &Patience) -> Result<RemoteChat, Failure> {
     let key = api_key(remote)?;
-    let remote = RemoteChat::connect(remote, key.as_deref()).await;
-    remote.map_err(|error| Failure::unavailable(with_causes(&error)))
+    let is_away = |error: &ConnectError| matches!(error, ConnectError::Away { .. });
+    patience.until_there(&remote.url, is_away, async || RemoteChat::connect(remote, key.as_deref()).await).await
 }
 
 /// The key that the environment has for a server.

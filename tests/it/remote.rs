@@ -40,8 +40,8 @@ async fn agents_work_with_a_model_behind_http() {
 fn a_server_that_does_not_tell_its_context_is_asked_for_in_the_configuration() {
     let home = Home::new();
     let file = home.write("talon.yml", settings("http://127.0.0.1:1", ""));
-    let ran = home.run(&["serve", "--config", file.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
-    ran.says(3, &["model pocket", "http://127.0.0.1:1/v1", "context_tokens"]);
+    let ran = home.run(&["serve", "--config", file.to_str().unwrap(), "--listen", "127.0.0.1:0", "--wait", "0"]);
+    ran.says(3, &["model pocket", "http://127.0.0.1:1/v1", "context_tokens", "--wait"]);
 }
 
 #[test]

@@ -58,6 +58,14 @@ pub enum ConnectError {
         /// Why.
         reason: String,
     },
+    /// The server is away, starts or is full: later it may say how much the model holds.
+    #[error("{url} does not answer ({reason}); start it, or set context_tokens beside url, so that it is not asked")]
+    Away {
+        /// The server.
+        url: String,
+        /// Why.
+        reason: String,
+    },
     /// The server does not say how much the model holds.
     #[error("{url} does not say how many tokens {model:?} holds ({reason}); set context_tokens beside url")]
     NoContext {
@@ -85,23 +93,19 @@ impl RemoteChat {
         let mut remote = RemoteChat { http, url, model, kind, key, context_tokens: 0 };
         remote.context_tokens = match spec.context_tokens {
             Some(tokens) => tokens,
-            None => remote.ask_context().await.map_err(|reason| {
-                let (url, model) = (remote.url.clone(), remote.model.clone());
-                ConnectError::NoContext { url, model, reason }
-            })?,
+            None => remote.ask_context().await?,
         };
         Ok(remote)
     }
 
     /// `max_model_len` of `/models`.
-    async fn ask_context(&self) -> Result<usize, String> {
-        let listed = self.ask(self.http.get(format!("{}/models", self.url))).await?;
-        let models = listed["data"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let names = || models.iter().filter_map(|model| model["id"].as_str()).collect::<Vec<_>>().join(", ");
-        let found = models.iter().find(|model| model["id"] == self.model.as_str());
-        let found = found.ok_or_else(|| format!("it has no model of that name, but {}", names()))?;
-        let tokens = found["max_model_len"].as_u64().ok_or("its list of models has no max_model_len")?;
-        usize::try_from(tokens).map_err(|error| error.to_string())
+    async fn ask_context(&self) -> Result<usize, ConnectError> {
+        let listed = self.ask(self.http.get(format!("{}/models", self.url))).await;
+        let listed = listed.map_err(|reason| ConnectError::Away { url: self.url.clone(), reason })?;
+        context_of(&self.model, &listed).map_err(|reason| {
+            let (url, model) = (self.url.clone(), self.model.clone());
+            ConnectError::NoContext { url, model, reason }
+        })
     }
 
     /// A short question with a JSON answer.
@@ -241,6 +245,16 @@ impl Generate for RemoteChat {
             | ReplyError::Stopped) => other,
         })
     }
+}
+
+/// What a list of models says that `model` holds.
+fn context_of(model: &str, listed: &Value) -> Result<usize, String> {
+    let models = listed["data"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let names = || models.iter().filter_map(|model| model["id"].as_str()).collect::<Vec<_>>().join(", ");
+    let found = models.iter().find(|known| known["id"] == model);
+    let found = found.ok_or_else(|| format!("it has no model of that name, but {}", names()))?;
+    let tokens = found["max_model_len"].as_u64().ok_or("its list of models has no max_model_len")?;
+    usize::try_from(tokens).map_err(|error| error.to_string())
 }
 
 /// Connections to one server, and to no other that it may point to.
