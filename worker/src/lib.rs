@@ -22,5 +22,5 @@ pub use agent::{Agent, AgentError, Agents};
 pub use generate::{ConnectError, Generate, RemoteChat};
 pub use metrics::WorkerMetrics;
 pub use pool::{PoolLimits, PoolManager};
-pub use tools::{BoundTool, EndpointError, ToolClient};
+pub use tools::{BoundTool, Egress, EndpointError, ToolClient};
 pub use worker::{WorkerSettings, Workplace};

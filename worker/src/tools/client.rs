@@ -1,12 +1,10 @@
 //! The client: one call, one answer, within limits.
 
 use std::error::Error;
-use std::net::IpAddr;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Response, StatusCode};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
@@ -14,8 +12,9 @@ use super::address::Network;
 use super::arguments::{BodyError, body};
 use super::bound::BoundTool;
 use super::documents::{DocumentError, DocumentSource};
+use super::egress::Egress;
 use super::error::{Denial, ToolError};
-use super::resolver::{CheckedResolver, Lookup, check_all, system_lookup};
+use super::resolver::{Lookup, system_lookup};
 use crate::blocking::blocking;
 
 /// The largest answer that is taken, in bytes.
@@ -24,7 +23,6 @@ const MAX_ANSWER: usize = 1 << 20;
 const MAX_PROBLEM: usize = 16 << 10;
 /// How much of an error's reason is kept, in characters.
 const MAX_DETAIL: usize = 300;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Calls tools. One per process, shared: it keeps connections open.
 pub struct ToolClient {
@@ -48,7 +46,7 @@ impl ToolClient {
     }
 
     pub(super) fn with_lookup(lookup: &Lookup) -> Self {
-        let egress = |network| Egress { network, lookup: lookup.clone(), plain: OnceLock::new(), tls: OnceLock::new() };
+        let egress = |network| Egress::new(network, lookup.clone());
         ToolClient { internal: egress(Network::Internal), any: egress(Network::Any) }
     }
 
@@ -84,39 +82,6 @@ impl Default for ToolClient {
     }
 }
 
-/// The connections of one reach.
-struct Egress {
-    network: Network,
-    lookup: Lookup,
-    plain: OnceLock<Result<Client, String>>,
-    /// Apart from `plain`, because it needs the certificates of the system, which a bare container lacks.
-    tls: OnceLock<Result<Client, String>>,
-}
-
-impl Egress {
-    fn client(&self, url: &Url) -> Result<&Client, String> {
-        let (cell, tls) = if url.scheme() == "https" { (&self.tls, true) } else { (&self.plain, false) };
-        cell.get_or_init(|| self.build(tls)).as_ref().map_err(String::clone)
-    }
-
-    fn build(&self, tls: bool) -> Result<Client, String> {
-        // Fails when the binary installed one before, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = Client::builder()
-            .user_agent(concat!("talon/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .dns_resolver(CheckedResolver { lookup: self.lookup.clone(), network: self.network });
-        let builder = if tls { builder.https_only(true) } else { builder.tls_certs_only([]) };
-        builder.build().map_err(|error| format!("no client for {} could be made: {}", scheme(tls), reason(&error)))
-    }
-}
-
-fn scheme(tls: bool) -> &'static str {
-    if tls { "https" } else { "http" }
-}
-
 /// One call; knows how to name itself in errors.
 struct Call<'a> {
     tool: &'a BoundTool,
@@ -130,7 +95,7 @@ impl Call<'_> {
         documents: &dyn DocumentSource,
     ) -> Result<ToolOutput, ToolError> {
         let url = self.tool.endpoint.url();
-        self.check_literal(url)?;
+        egress.check_literal(url).map_err(|reason| self.denied(reason))?;
         let spec = &self.tool.spec;
         let body = body(&spec.parameters, &spec.fixed_arguments, arguments, documents)
             .await
@@ -140,15 +105,6 @@ impl Call<'_> {
         let request = client.post(url.clone()).header(CONTENT_TYPE, "application/json").body(json);
         let response = request.send().await.map_err(|error| self.unsent(&error))?;
         if response.status().is_success() { self.output(response).await } else { Err(self.refused(response).await) }
-    }
-
-    /// A host that is an address is never looked up, so the resolver does not see it.
-    fn check_literal(&self, url: &Url) -> Result<(), ToolError> {
-        let host = url.host_str().unwrap_or_default();
-        let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        literal
-            .map_or(Ok(()), |address| check_all(host, &[address], self.tool.network))
-            .map_err(|reason| self.denied(reason))
     }
 
     async fn output(&self, mut response: Response) -> Result<ToolOutput, ToolError> {
