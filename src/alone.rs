@@ -5,6 +5,7 @@ use std::time::Duration;
 use config::{LogLevel, TalonConfig};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+use types::ProcessRole;
 
 use crate::client::Client;
 use crate::failure::Failure;
@@ -13,7 +14,7 @@ use crate::trial::{self, Case, Trial};
 use crate::{logging, models, signals};
 
 /// Nobody asks for its tasks later, so nothing is waited for.
-const OPTIONS: Options = Options { grace: Duration::ZERO, wait: Duration::ZERO };
+const OPTIONS: Options = Options { role: ProcessRole::All, grace: Duration::ZERO, wait: Duration::ZERO };
 
 /// A server of this command's own.
 pub(crate) struct Alone {

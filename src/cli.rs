@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use gguf::Format;
 use gguf::synth::{Mix, Preset};
 use inference::{BackendChoice, KvKind};
-use types::{AgentName, TaskClass, TaskId, TaskState};
+use types::{AgentName, ProcessRole, TaskClass, TaskId, TaskState};
 
 use crate::help;
 
@@ -77,6 +77,9 @@ pub(crate) struct ServeArgs {
     /// Listen here instead of where the configuration says.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Which parts run here: all, or of an installation on PostgreSQL and Redis api (REST), worker (agents) or engine (models).
+    #[arg(long, default_value_t)]
+    pub(crate) role: ProcessRole,
     /// How long a server that this one needs is waited for at the start, each of them.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub(crate) wait: u32,

@@ -22,6 +22,7 @@ mod metrics;
 mod model;
 mod models;
 mod output;
+mod pass_on;
 mod patience;
 mod progress;
 mod results;

@@ -1,11 +1,15 @@
 //! The composition root: everything that makes a Talon, in the order of its start, and stopped in the reverse order.
 
 mod api;
+mod engine;
 mod openai;
+mod parts;
 mod patience;
+mod role;
 mod site;
 mod tasks;
 mod toolserver;
+mod upkeep;
 mod work;
 
 use std::net::SocketAddr;
@@ -13,11 +17,10 @@ use std::time::Duration;
 
 use config::{Exposed, TalonConfig};
 use core_api::Readiness;
-use store::{Relay, RelaySettings};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
-use types::ProcessId;
+use types::{ProcessId, ProcessRole};
 
 use crate::cli::ServeArgs;
 use crate::door::Door;
@@ -25,7 +28,8 @@ use crate::failure::Failure;
 use crate::metrics::Metrics;
 use crate::output::say;
 use crate::service::Service;
-use crate::{agent, configuration, logging, models, signals};
+use crate::{configuration, logging, signals};
+use parts::Parts;
 pub(crate) use patience::Patience;
 use site::Site;
 pub(crate) use site::bind;
@@ -45,7 +49,8 @@ pub(crate) async fn run(arguments: ServeArgs) -> Result<(), Failure> {
         config.server.check_exposure().map_err(refused)?;
     }
     logging::start(&config.log);
-    let options = Options { grace: GRACE, wait: Duration::from_secs(arguments.wait.into()) };
+    let wait = Duration::from_secs(arguments.wait.into());
+    let options = Options { role: arguments.role, grace: GRACE, wait };
     let shutdown = signals::shutdown_requested()?;
     let server = tokio::select! {
         server = Server::start(config, options) => server?,
@@ -60,20 +65,23 @@ pub(crate) async fn run(arguments: ServeArgs) -> Result<(), Failure> {
 /// How a process runs, beside its configuration.
 #[derive(Clone, Copy)]
 pub(crate) struct Options {
+    /// Which parts it runs.
+    pub(crate) role: ProcessRole,
     /// Running tasks get this long to finish at its end.
     pub(crate) grace: Duration,
     /// A server that is away at its start is waited for this long.
     pub(crate) wait: Duration,
 }
 
-/// A whole Talon in this process.
+/// The parts of a Talon that run in this process.
 pub(crate) struct Server {
     address: SocketAddr,
     readiness: watch::Sender<Readiness>,
     alarm: CancellationToken,
     engines: Vec<Service>,
-    tasks: Tasks,
-    pool: Service,
+    /// None in the engine's role.
+    tasks: Option<Tasks>,
+    pool: Option<Service>,
     /// How long the pool may take to end.
     grace: Duration,
     upkeep: Vec<Service>,
@@ -81,43 +89,28 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts everything, or says what keeps it from starting.
+    /// Starts every part of the role, or says what keeps it from starting.
     pub(crate) async fn start(config: TalonConfig, options: Options) -> Result<Server, Failure> {
-        let mut specs = configuration::load_agents(&config)?;
+        let Options { role, grace, wait } = options;
+        role::check(&config, role).map_err(Failure::usage)?;
+        let specs = if role == ProcessRole::Engine { Vec::new() } else { configuration::load_agents(&config)? };
         // Bound first: a port in use is known at once, not after minutes of loading.
         let (listener, address) = bind(config.server.listen, "--listen or server.listen").await?;
         let alarm = CancellationToken::new();
         let door = Door::open(listener, address, &alarm);
-        let patience = Patience::new(options.wait, door.awaited().clone());
-        let site = Site { config, process: ProcessId::new(), alarm, metrics: Metrics::new(), patience };
-
-        let tasks = Tasks::open(&site).await?;
-        let mut doors: Vec<Service> = toolserver::start(&site, &mut specs).await?.into_iter().collect();
-        let models = models::load(&site.config, &site.metrics, &site.patience).await?;
-        let engines = models::keep(&models.engines, &site.alarm);
-        let agents = work::bind_agents(specs, &models)?;
-        let relay = Relay::new(tasks.store.clone(), tasks.queue.clone(), RelaySettings::default());
-        let relay = Service::start("relay", &site.alarm, |stop| relay.run(stop.cancelled_owned()));
-
+        let patience = Patience::new(wait, door.awaited().clone());
+        let site = Site { config, role, process: ProcessId::new(), alarm, metrics: Metrics::new(), patience };
         let (readiness, ready) = watch::channel(Readiness::Ready);
-        let views = agents.iter().map(|(name, it)| (name.clone(), agent::view(&it.spec, it.context.tokens))).collect();
-        let state = api::state(&site, &tasks, views, models::health(&models.engines), ready)?;
-        let work = work::start(&site, &tasks, agents, options.grace)?;
-        let router = core_api::router_beside(state, openai::router(&site, models.engines));
+
+        let parts = match role {
+            ProcessRole::All | ProcessRole::Worker => Parts::working(&site, specs, ready, grace).await?,
+            ProcessRole::Api => Parts::api(&site, &specs, ready).await?,
+            ProcessRole::Engine => Parts::engine(&site, ready).await?,
+        };
+        let Parts { router, tasks, engines, pool, upkeep, mut doors } = parts;
         doors.push(door.lead_to(router));
-        info!(%address, "ready");
-        let upkeep = vec![work.leases, relay];
-        Ok(Server {
-            address,
-            readiness,
-            alarm: site.alarm,
-            engines,
-            tasks,
-            pool: work.pool,
-            grace: options.grace,
-            upkeep,
-            doors,
-        })
+        info!(%address, %role, "ready");
+        Ok(Server { address, readiness, alarm: site.alarm, engines, tasks, pool, grace, upkeep, doors })
     }
 
     /// Where the REST interface listens.
@@ -139,17 +132,23 @@ impl Server {
     pub(crate) async fn stop(self) {
         self.readiness.send_replace(Readiness::Draining);
         // Leases are renewed as long as a task runs.
-        self.pool.stop(self.grace + PATIENCE).await;
+        if let Some(pool) = self.pool {
+            pool.stop(self.grace + PATIENCE).await;
+        }
         for service in self.upkeep {
             service.stop(PATIENCE).await;
         }
-        self.tasks.queue.close().await;
+        if let Some(tasks) = &self.tasks {
+            tasks.queue.close().await;
+        }
         for engine in self.engines {
             // One that stands still ends with the process.
             engine.stop(PATIENCE).await;
         }
         // Ends the streams of those who wait for changes, so that the doors can close.
-        self.tasks.store.close().await;
+        if let Some(tasks) = &self.tasks {
+            tasks.store.close().await;
+        }
         for door in self.doors {
             door.stop(PATIENCE).await;
         }

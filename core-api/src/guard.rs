@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use crate::problem::Problem;
 
 /// Refuses requests whose `Host` is not this machine's loopback, or that another origin's page sent.
-pub(crate) async fn loopback_only(request: Request, next: Next) -> Response {
+pub async fn loopback_only(request: Request, next: Next) -> Response {
     match check(request.headers(), request.uri().host()) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),

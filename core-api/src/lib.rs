@@ -12,6 +12,7 @@ mod routes;
 mod state;
 
 pub use dto::{AgentView, Cancellation, DocumentView, EventView, StepView, SubmitTask, TaskList, TaskView};
+pub use guard::loopback_only;
 pub use problem::Problem;
 pub use router::{openapi, router, router_beside};
 pub use state::{ApiSettings, ApiState, Gather, Health, Readiness};

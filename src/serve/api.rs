@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use config::TalonConfig;
+use config::{AgentSpec, ModelSource, TalonConfig};
 use core_api::{AgentView, ApiSettings, ApiState, Health, Readiness};
 use tokio::sync::watch;
 use types::{AgentName, TeamName};
+use worker::Agents;
 
 use super::site::Site;
 use super::tasks::Tasks;
+use crate::agent::view;
 use crate::failure::Failure;
 
 /// What its routes need.
@@ -29,6 +31,25 @@ pub(super) fn state(
         health,
         settings: Arc::new(settings(&site.config)?),
     })
+}
+
+/// Agents with their models.
+pub(super) fn bound(agents: &Agents) -> BTreeMap<AgentName, AgentView> {
+    agents.iter().map(|(name, agent)| (name.clone(), view(&agent.spec, agent.context.tokens))).collect()
+}
+
+/// Agents whose models others have; of a model's context only what the configuration says is known.
+pub(super) fn unbound(specs: &[AgentSpec], config: &TalonConfig) -> BTreeMap<AgentName, AgentView> {
+    let context = |model: &str| {
+        config.models.iter().find(|spec| spec.name == model).and_then(|spec| match &spec.source {
+            ModelSource::Remote(remote) => remote.context_tokens,
+            ModelSource::Bundled | ModelSource::Path(_) | ModelSource::Hub(_) => None,
+        })
+    };
+    let tokens = |spec: &AgentSpec| {
+        context(&spec.model).map_or(spec.max_context_tokens, |tokens| tokens.min(spec.max_context_tokens))
+    };
+    specs.iter().map(|spec| (spec.name.clone(), view(spec, tokens(spec)))).collect()
 }
 
 fn settings(config: &TalonConfig) -> Result<ApiSettings, Failure> {

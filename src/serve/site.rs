@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use config::TalonConfig;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use types::ProcessId;
+use types::{ProcessId, ProcessRole};
 
 use super::patience::Patience;
 use crate::failure::Failure;
@@ -14,6 +14,7 @@ use crate::metrics::Metrics;
 /// A process that starts.
 pub(super) struct Site {
     pub(super) config: TalonConfig,
+    pub(super) role: ProcessRole,
     pub(super) process: ProcessId,
     /// Cancelled when a part ends by itself.
     pub(super) alarm: CancellationToken,

@@ -23,7 +23,7 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use refusal::Refusal;
+pub use refusal::Refusal;
 use routes::{chat, completions, detokenize, models, tokenize};
 
 /// How the routes answer.

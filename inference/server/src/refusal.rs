@@ -14,7 +14,7 @@ use crate::body::MAX_BODY_BYTES;
 
 /// Why there is no answer, or no more of it.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub struct Refusal {
     status: StatusCode,
     retry_after: Option<u32>,
     body: ErrorBody,
@@ -56,29 +56,29 @@ impl Refusal {
     }
 
     /// The request is at fault at `param`.
-    pub(crate) fn invalid(param: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
+    pub fn invalid(param: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
         Refusal::bad(code, message).about(param)
     }
 
     /// What follows from the body's bytes alone.
-    pub(crate) fn unreadable(message: impl Into<String>) -> Self {
+    pub fn unreadable(message: impl Into<String>) -> Self {
         Refusal::bad("invalid_json", message)
     }
 
     /// The body did not come in time.
-    pub(crate) fn slow_body(patience: Duration) -> Self {
+    pub fn slow_body(patience: Duration) -> Self {
         let message = format!("the body did not come within {} s; send it faster", patience.as_secs_f64());
         Refusal::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", message)
     }
 
     /// The body is longer than any that is of use.
-    pub(crate) fn large_body() -> Self {
+    pub fn large_body() -> Self {
         let message = format!("the body has more than {MAX_BODY_BYTES} bytes; shorten it");
         Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
     }
 
     /// There is no model of that name.
-    pub(crate) fn unknown_model(name: &str, known: &[&str]) -> Self {
+    pub fn unknown_model(name: &str, known: &[&str]) -> Self {
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         let message = format!("there is no model {name:?}; this server has {known}");
         Refusal::new(StatusCode::NOT_FOUND, "model_not_found", message).about("model")
@@ -102,7 +102,7 @@ impl Refusal {
     }
 
     /// The model gives no answer, or no more of it; `prompt` is the parameter that a prompt comes in.
-    pub(crate) fn of_reply(error: ReplyError, prompt: &'static str) -> Self {
+    pub fn of_reply(error: ReplyError, prompt: &'static str) -> Self {
         let message = error.to_string();
         match error {
             ReplyError::TooLong { .. } => Refusal::invalid(prompt, "context_length_exceeded", message),
