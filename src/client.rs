@@ -182,7 +182,19 @@ pub(crate) fn new_task(
     documents: Vec<DocumentId>,
     class: TaskClass,
 ) -> SubmitTask {
-    SubmitTask { agent, input, documents, class, due_at: None, deadline_seconds: None, max_retries: None }
+    SubmitTask {
+        agent,
+        input,
+        documents,
+        class,
+        due_at: None,
+        deadline_seconds: None,
+        max_retries: None,
+        concurrency_key: None,
+        concurrency_limit: None,
+        callback_url: None,
+        idempotency_key: None,
+    }
 }
 
 async fn body<T: DeserializeOwned>(response: Response) -> Result<T, Failure> {

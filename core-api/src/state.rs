@@ -2,14 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use axum::http::StatusCode;
+use config::WebhookConfig;
+use prometheus::Registry;
 use prometheus::proto::MetricFamily;
-use store::{Actor, Store, StoreMetrics};
+use store::{Store, StoreError, StoreMetrics};
 use tokio::sync::watch;
 use types::{AgentName, TeamName};
 
+use crate::authentication::{Authentication, KeyCache};
+use crate::drain::DrainRate;
 use crate::dto::AgentView;
+use crate::metrics::ApiMetrics;
+use crate::problem::Problem;
+use crate::uploads::{Upload, Uploads};
+
+/// How many of the largest documents a team may have on their way at the same time.
+const DOCUMENTS_ON_THEIR_WAY: usize = 8;
+/// What a team's bodies may take at least.
+const LEAST_SHARE_BYTES: usize = 128 << 20;
 
 /// Whether the process takes tasks. This interface stands only once the models are loaded; until then the process
 /// answers for itself.
@@ -27,17 +40,17 @@ pub type Health = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 /// Reads every metric of the process.
 pub type Gather = Arc<dyn Fn() -> Vec<MetricFamily> + Send + Sync>;
 
-/// Limits of the interface; from `server` in `talon.yml`.
+/// Settings of the interface; from `server` and `webhooks` in `talon.yml`.
 #[derive(Clone, Debug)]
 pub struct ApiSettings {
-    /// Whose tasks these are until there is authentication.
-    pub team: TeamName,
+    /// How callers are told apart.
+    pub authentication: Authentication,
     /// The largest document.
     pub max_document_bytes: usize,
     /// The longest wait for a result.
     pub max_wait: Duration,
-    /// Serve only what names this machine, because no other can be told apart.
-    pub loopback_only: bool,
+    /// Where tasks may have messages sent.
+    pub webhooks: WebhookConfig,
 }
 
 /// What the routes share; cheap to clone.
@@ -55,13 +68,57 @@ pub struct ApiState {
     pub readiness: watch::Receiver<Readiness>,
     /// Whether it makes progress.
     pub health: Health,
-    /// Limits.
+    /// Whether the queue can be reached.
+    pub queue: Health,
+    /// Settings.
     pub settings: Arc<ApiSettings>,
+    /// What is remembered from request to request.
+    pub runtime: ApiRuntime,
+}
+
+/// What the interface remembers and counts from request to request; nothing at first.
+#[derive(Clone)]
+pub struct ApiRuntime {
+    pub(crate) keys: Arc<KeyCache>,
+    pub(crate) drain: Arc<DrainRate>,
+    pub(crate) uploads: Uploads,
+    pub(crate) metrics: ApiMetrics,
+}
+
+impl ApiRuntime {
+    /// Its counters are in `registry` from then on.
+    ///
+    /// # Errors
+    /// They were there already.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        Ok(ApiRuntime {
+            keys: Arc::default(),
+            drain: Arc::default(),
+            uploads: Uploads::default(),
+            metrics: ApiMetrics::register(registry)?,
+        })
+    }
 }
 
 impl ApiState {
-    /// Who asks, for the audit log. Nobody is told apart before there is authentication.
-    pub(crate) fn caller(&self) -> Actor {
-        Actor::new("rest:unauthenticated")
+    /// Room for a body that is held in memory, for as long as the answer lives.
+    pub(crate) fn begin_upload(&self, team: &TeamName, bytes: usize) -> Result<Upload, Problem> {
+        let documents = self.settings.max_document_bytes.saturating_mul(DOCUMENTS_ON_THEIR_WAY);
+        let share = documents.max(LEAST_SHARE_BYTES);
+        self.runtime.uploads.begin(team, bytes, share).ok_or_else(|| {
+            let detail = format!(
+                "bodies of team {team} take {share} bytes of the server's memory already; send fewer at the same time"
+            );
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_uploads", detail).retry_after(1)
+        })
+    }
+
+    /// Seconds after which a full queue may have room.
+    pub(crate) async fn room_in(&self) -> Result<u32, StoreError> {
+        let now = Instant::now();
+        if self.runtime.drain.is_stale(now) {
+            self.runtime.drain.note(&self.store.figures().await?, now);
+        }
+        Ok(self.runtime.drain.retry_after())
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use config::{AgentSpec, ModelSource, TalonConfig};
-use core_api::{AgentView, ApiSettings, ApiState, Health, Readiness};
+use core_api::{AdminKey, AgentView, ApiRuntime, ApiSettings, ApiState, Authentication, Health, KeySecret, Readiness};
 use tokio::sync::watch;
 use types::{AgentName, TeamName};
 use worker::Agents;
@@ -13,6 +13,7 @@ use super::site::Site;
 use super::tasks::Tasks;
 use crate::agent::view;
 use crate::failure::Failure;
+use crate::metrics::declared_twice;
 
 /// What its routes need.
 pub(super) fn state(
@@ -29,7 +30,9 @@ pub(super) fn state(
         store_metrics: tasks.metrics.clone(),
         readiness,
         health,
+        queue: Arc::new(|| Ok(())),
         settings: Arc::new(settings(&site.config)?),
+        runtime: ApiRuntime::register(site.metrics.process()).map_err(declared_twice)?,
     })
 }
 
@@ -54,10 +57,17 @@ pub(super) fn unbound(specs: &[AgentSpec], config: &TalonConfig) -> BTreeMap<Age
 
 fn settings(config: &TalonConfig) -> Result<ApiSettings, Failure> {
     let team: TeamName = "default".parse().map_err(|error: types::InvalidName| Failure::usage(error.to_string()))?;
+    let admin = config.server.admin_key.as_ref().map(|key| KeySecret::given(key.exposed()));
+    let loopback_only = !config.server.dangerously_listen_beyond_loopback;
     Ok(ApiSettings {
-        team,
+        authentication: match config.server.authentication {
+            config::Authentication::None => Authentication::Open { team, loopback_only },
+            config::Authentication::Keys => {
+                Authentication::Keys { admin: admin.map(|secret| AdminKey { secret, team }) }
+            }
+        },
         max_document_bytes: usize::try_from(config.server.max_document_bytes).unwrap_or(usize::MAX),
         max_wait: config.server.max_wait,
-        loopback_only: !config.server.dangerously_listen_beyond_loopback,
+        webhooks: config.webhooks.clone(),
     })
 }

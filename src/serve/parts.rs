@@ -47,7 +47,7 @@ impl Parts {
         upkeep.insert(0, work.leases);
         let router = match site.role {
             ProcessRole::All => core_api::router_beside(state, openai::here(site, models.engines)),
-            _ => core_api::router(state),
+            _ => core_api::service_router(state),
         };
         Ok(Parts { router, tasks: Some(tasks), engines, pool: Some(work.pool), upkeep, doors })
     }

@@ -11,16 +11,20 @@ use futures::stream::unfold;
 use store::{Change, Event};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::sleep;
 use types::TaskId;
 
 use super::reject::Id;
 use super::tasks::find;
 use super::wait::closed;
+use crate::caller::Caller;
 use crate::dto::EventView;
 use crate::problem::Problem;
 use crate::state::ApiState;
 
 const PAGE: u32 = 100;
+/// Other processes' changes are hints that may be lost: looked for at least this often.
+const LOOK: Duration = Duration::from_secs(1);
 /// Shorter than the patience of usual proxies.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Proxies that hold answers back let these through.
@@ -40,13 +44,14 @@ const UNBUFFERED: (HeaderName, HeaderValue) =
     ))]
 pub(crate) async fn stream(
     State(state): State<ApiState>,
+    caller: Caller,
     Id(id): Id<TaskId>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let seen = last_event_id(&headers)?;
     // Subscribed before the first look, so that nothing falls between the two.
     let changes = state.store.changes();
-    let task = find(&state, id).await?;
+    let task = find(&state, &caller, id).await?;
     let ready = state.store.events(id, seen, PAGE).await?;
     if ready.is_empty() && task.state.is_terminal() {
         return Ok(StatusCode::NO_CONTENT.into_response());
@@ -103,7 +108,7 @@ impl Follower {
         }
     }
 
-    /// Waits for word of this task; `false` when there will be none any more.
+    /// Waits for word of this task, or until it is time to look without; `false` when there will be none any more.
     async fn changed(&mut self) -> bool {
         let Follower { state, task, changes, .. } = self;
         let word = async {
@@ -118,6 +123,7 @@ impl Follower {
         };
         tokio::select! {
             word = word => word,
+            () = sleep(LOOK) => true,
             () = closed(state) => false,
         }
     }
@@ -144,7 +150,8 @@ mod tests {
     use types::TaskClass;
 
     use super::*;
-    use crate::state::{ApiSettings, Readiness};
+    use crate::authentication::Authentication;
+    use crate::state::{ApiRuntime, ApiSettings, Readiness};
 
     async fn state(folder: &TempDir) -> ApiState {
         ApiState {
@@ -154,12 +161,14 @@ mod tests {
             store_metrics: StoreMetrics::new(&Registry::new()).unwrap(),
             readiness: watch::channel(Readiness::Ready).1,
             health: Arc::new(|| Ok(())),
+            queue: Arc::new(|| Ok(())),
             settings: Arc::new(ApiSettings {
-                team: "default".parse().unwrap(),
+                authentication: Authentication::Keys { admin: None },
                 max_document_bytes: 1,
                 max_wait: Duration::ZERO,
-                loopback_only: true,
+                webhooks: config::WebhookConfig::default(),
             }),
+            runtime: ApiRuntime::register(&Registry::new()).unwrap(),
         }
     }
 

@@ -5,13 +5,14 @@ use std::str::FromStr;
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use serde::de::DeserializeOwned;
 use store::{AcceptError, StoreError};
 use types::InvalidName;
 
 use crate::problem::Problem;
+use crate::state::ApiState;
 
 /// The largest JSON body.
 pub(crate) const MAX_JSON_BYTES: usize = 2 << 20;
@@ -54,6 +55,25 @@ fn unusable(rejection: &JsonRejection) -> Problem {
     }
 }
 
+/// A JSON body that may be left out; then it says nothing.
+pub(crate) struct MaybeBody<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for MaybeBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !request.headers().contains_key(header::CONTENT_TYPE) {
+            return Ok(MaybeBody(T::default()));
+        }
+        Body::from_request(request, state).await.map(|Body(body)| MaybeBody(body))
+    }
+}
+
+/// One line of JSON, held to the same rules as a body.
+pub(crate) fn from_line<T: DeserializeOwned>(line: &[u8]) -> Result<T, Problem> {
+    axum::Json::from_bytes(line).map(|axum::Json(value)| value).map_err(|rejection| unusable(&rejection))
+}
+
 /// What serde says, with the path of the field in front.
 fn cause(error: &dyn Error) -> String {
     error.source().map_or_else(|| error.to_string(), ToString::to_string)
@@ -75,6 +95,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Ask<T> {
             }
         }
     }
+}
+
+const DEFAULT_LIMIT: u32 = 50;
+const MAX_LIMIT: u32 = 1000;
+
+/// How many things a page may have.
+pub(crate) fn page_limit(asked: Option<u32>) -> Result<u32, Problem> {
+    let limit = asked.unwrap_or(DEFAULT_LIMIT);
+    if (1..=MAX_LIMIT).contains(&limit) {
+        return Ok(limit);
+    }
+    let detail = format!("limit is {limit} but must be from 1 to {MAX_LIMIT}");
+    Err(Problem::bad_request("bad_query", detail))
 }
 
 /// An id or a name in the path; what is none is not found.
@@ -117,7 +150,7 @@ impl From<StoreError> for Problem {
             }
             StoreError::Unavailable { .. } => {
                 tracing::warn!(%error, "a request was refused");
-                let detail = "the server's database cannot be reached; nothing was changed: try again";
+                let detail = "the server's database cannot be reached; try again, under the same Idempotency-Key if you sent one";
                 Problem::unavailable("store_unavailable", detail, 5)
             }
             StoreError::Closed => Problem::unavailable("stopping", "the process is ending; try again in a moment", 5),
@@ -146,6 +179,22 @@ impl From<AcceptError> for Problem {
             AcceptError::QueueFull { .. } => {
                 Problem::new(StatusCode::TOO_MANY_REQUESTS, "queue_full", detail).retry_after(5)
             }
+        }
+    }
+}
+
+/// Why a task was not accepted; who finds the queue full hears when it may have room.
+pub(crate) async fn refused(state: &ApiState, error: AcceptError) -> Problem {
+    let is_full = matches!(error, AcceptError::QueueFull { .. });
+    let problem = Problem::from(error);
+    if !is_full {
+        return problem;
+    }
+    match state.room_in().await {
+        Ok(seconds) => problem.retry_after(seconds),
+        Err(error) => {
+            tracing::warn!(%error, "how fast the queue drains is not known");
+            problem
         }
     }
 }

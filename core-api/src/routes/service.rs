@@ -9,6 +9,7 @@ use axum::{Extension, Json};
 use prometheus::TextEncoder;
 use utoipa::openapi::OpenApi as Document;
 
+use crate::caller::Operator;
 use crate::problem::Problem;
 use crate::state::{ApiState, Readiness};
 
@@ -33,10 +34,10 @@ pub(crate) async fn readyz(State(state): State<ApiState>) -> Result<&'static str
     }
 }
 
-/// Everything that is measured, in Prometheus's text format.
+/// Everything that is measured, in Prometheus's text format. Needs the role operator.
 #[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "service",
     responses((status = 200, body = String, content_type = "text/plain", description = "Metric families")))]
-pub(crate) async fn metrics(State(state): State<ApiState>) -> Result<Response, Problem> {
+pub(crate) async fn metrics(State(state): State<ApiState>, _: Operator) -> Result<Response, Problem> {
     state.store_metrics.show(&state.store.figures().await?);
     let text = TextEncoder::new().encode_to_string(&(state.metrics)()).map_err(|error| {
         tracing::error!(%error, "the metrics cannot be written out");

@@ -1,28 +1,20 @@
 //! `POST /v1/tasks`: accept a task, and wait for its end if the caller wants to.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use store::NewTask;
-use types::{AgentName, DocumentId, Timestamp};
 
 use super::outcome::bad_end;
-use super::reject::Body;
+use super::reject::{Body, refused};
 use super::service::draining;
 use super::tasks::find;
 use super::wait::{Wait, WaitQuery};
+use crate::caller::Caller;
 use crate::dto::{SubmitTask, TaskView};
+use crate::new_task::checked_key;
 use crate::problem::Problem;
 use crate::state::{ApiState, Readiness};
-
-const MAX_KEY_BYTES: usize = 255;
-/// A year: longer is a slip, and moments far beyond have no RFC 3339.
-const MAX_DEADLINE_SECONDS: u64 = 366 * 24 * 60 * 60;
-/// Each is looked up in the store's one writing transaction, and named in the prompt; the schema says so too.
-const MAX_DOCUMENTS: usize = 64;
 
 /// Submit a task. Answers 202 at once, or with `wait` the ended task: 200 when it succeeded, else a problem with the
 /// task in it. When the wait is over first, 202 with the task as it stands.
@@ -44,21 +36,18 @@ const MAX_DOCUMENTS: usize = 64;
         (status = 429, description = "Too much waits; see Retry-After"),
         (status = 502, description = "Waited for, and its tools or model could not finish it"),
         (status = 503, description = "The process is about to end; see Retry-After"),
-        (status = 504, description = "Waited for, and its deadline passed"),
-        (status = 507, description = "The disk is full; nothing was accepted")
+        (status = 504, description = "Waited for, and its deadline passed")
     )
 )]
 pub(crate) async fn submit(
     State(state): State<ApiState>,
+    caller: Caller,
     wait: Wait,
     headers: HeaderMap,
-    Body(request): Body<SubmitTask>,
+    request: Result<Body<SubmitTask>, Problem>,
 ) -> Result<Response, Problem> {
-    if *state.readiness.borrow() == Readiness::Draining {
-        return Err(draining());
-    }
-    let task = new_task(&state, request, idempotency_key(&headers)?)?;
-    let accepted = accept(&state, task).await?;
+    let accepted = accept(&state, &caller, &headers, request).await;
+    let accepted = accepted.inspect_err(|problem| state.runtime.metrics.task_rejected(problem))?;
     let task = wait.for_end_of(accepted, &state).await;
     let location = HeaderValue::try_from(format!("/v1/tasks/{}", task.id)).map_err(|_| Problem::internal())?;
     let location = [(header::LOCATION, location)];
@@ -72,72 +61,26 @@ pub(crate) async fn submit(
 }
 
 /// From here on the task is kept; what was just accepted is answered without asking the store again.
-async fn accept(state: &ApiState, task: NewTask) -> Result<TaskView, Problem> {
-    let mut answers = state.store.accept(vec![task.clone()], &state.caller()).await?;
-    let accepted = answers.pop().ok_or_else(Problem::internal)??;
-    if accepted.existing { find(state, accepted.id).await } else { Ok(TaskView::accepted(task, &accepted)) }
+async fn accept(
+    state: &ApiState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    request: Result<Body<SubmitTask>, Problem>,
+) -> Result<TaskView, Problem> {
+    if *state.readiness.borrow() == Readiness::Draining {
+        return Err(draining());
+    }
+    let Body(request) = request?;
+    let task = state.task(&caller.team, request, header_key(headers)?)?;
+    let mut answers = state.store.accept(vec![task.clone()], &caller.actor).await?;
+    match answers.pop().ok_or_else(Problem::internal)? {
+        Ok(accepted) if accepted.existing => find(state, caller, accepted.id).await,
+        Ok(accepted) => Ok(TaskView::accepted(task, &accepted)),
+        Err(error) => Err(refused(state, error).await),
+    }
 }
 
-fn new_task(state: &ApiState, request: SubmitTask, idempotency_key: Option<String>) -> Result<NewTask, Problem> {
-    if !state.agents.contains_key(&request.agent) {
-        let known = state.agents.keys().map(AgentName::as_str).collect::<Vec<_>>().join(", ");
-        let known = if known.is_empty() { "none".to_owned() } else { known };
-        let detail = format!("there is no agent {}; this installation has {known}", request.agent);
-        return Err(Problem::unprocessable("unknown_agent", detail));
-    }
-    let deadline_at = request.deadline_seconds.map(deadline).transpose()?;
-    if let (Some(due), Some(deadline)) = (request.due_at, deadline_at)
-        && deadline <= due
-    {
-        let detail = format!("due_at is {due} but the task fails at {deadline}; raise deadline_seconds");
-        return Err(Problem::unprocessable("bad_deadline", detail));
-    }
-    Ok(NewTask {
-        team: state.settings.team.clone(),
-        agent: request.agent,
-        class: request.class,
-        input: request.input,
-        documents: documents(request.documents)?,
-        idempotency_key,
-        due_at: request.due_at,
-        deadline_at,
-        max_retries: request.max_retries,
-        concurrency: None,
-        callback_url: None,
-        cost: 1,
-    })
-}
-
-/// Each once, in the order in which they were named.
-fn documents(named: Vec<DocumentId>) -> Result<Vec<DocumentId>, Problem> {
-    if MAX_DOCUMENTS < named.len() {
-        let detail = format!("the task has {} documents but may have {MAX_DOCUMENTS}; split it", named.len());
-        return Err(Problem::unprocessable("too_many_documents", detail));
-    }
-    let mut documents = Vec::with_capacity(named.len());
-    for id in named {
-        if !documents.contains(&id) {
-            documents.push(id);
-        }
-    }
-    Ok(documents)
-}
-
-fn deadline(seconds: u64) -> Result<Timestamp, Problem> {
-    if (1..=MAX_DEADLINE_SECONDS).contains(&seconds) {
-        return Ok(Timestamp::now().after(Duration::from_secs(seconds)));
-    }
-    let detail = format!("deadline_seconds is {seconds} but must be from 1 to {MAX_DEADLINE_SECONDS}");
-    Err(Problem::unprocessable("bad_deadline", detail))
-}
-
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    match value.to_str() {
-        Ok(key) if !key.is_empty() && key.len() <= MAX_KEY_BYTES => Ok(Some(key.to_owned())),
-        _ => Err(Problem::bad_request(
-            "bad_idempotency_key",
-            format!("Idempotency-Key must have 1 to {MAX_KEY_BYTES} visible ASCII characters; a UUID will do"),
-        )),
-    }
+fn header_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let key = headers.get("idempotency-key").map(|value| value.to_str().unwrap_or_default().to_owned());
+    key.map(|key| checked_key("Idempotency-Key", key)).transpose()
 }

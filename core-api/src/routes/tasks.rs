@@ -9,18 +9,16 @@ use store::{Cancelling, TaskFilter};
 use types::{AgentName, TaskClass, TaskId, TaskState};
 use utoipa::IntoParams;
 
-use super::reject::{Ask, Id};
+use super::reject::{Ask, Id, page_limit};
 use super::wait::{Wait, WaitQuery};
+use crate::caller::Caller;
 use crate::dto::{Cancellation, StepView, TaskList, TaskView};
 use crate::problem::Problem;
 use crate::state::ApiState;
 
-const DEFAULT_LIMIT: u32 = 50;
-const MAX_LIMIT: u32 = 1000;
-
 /// A task of the caller's team; another team's is none.
-pub(super) async fn find(state: &ApiState, id: TaskId) -> Result<TaskView, Problem> {
-    let found = state.store.task(id).await?.filter(|task| task.team == state.settings.team);
+pub(super) async fn find(state: &ApiState, caller: &Caller, id: TaskId) -> Result<TaskView, Problem> {
+    let found = state.store.task(id).await?.filter(|task| task.team == caller.team);
     found.map(TaskView::from).ok_or_else(|| no_task(id))
 }
 
@@ -37,8 +35,13 @@ fn no_task(id: TaskId) -> Problem {
         (status = 400, description = "The query or `Prefer` cannot be read"),
         (status = 404, description = "No such task")
     ))]
-pub(crate) async fn get(State(state): State<ApiState>, Id(id): Id<TaskId>, wait: Wait) -> Result<Response, Problem> {
-    let task = find(&state, id).await?;
+pub(crate) async fn get(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Id(id): Id<TaskId>,
+    wait: Wait,
+) -> Result<Response, Problem> {
+    let task = find(&state, &caller, id).await?;
     let task = wait.for_end_of(task, &state).await;
     Ok(wait.applied_to(Json(task).into_response()))
 }
@@ -72,14 +75,14 @@ pub(crate) struct ListQuery {
 /// List tasks, the newest first.
 #[utoipa::path(get, path = "/v1/tasks", operation_id = "list_tasks", tag = "tasks", params(ListQuery),
     responses((status = 200, body = TaskList, description = "One page"), (status = 400, description = "The query cannot be read")))]
-pub(crate) async fn list(State(state): State<ApiState>, Ask(query): Ask<ListQuery>) -> Result<Json<TaskList>, Problem> {
-    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        let detail = format!("limit is {limit} but must be from 1 to {MAX_LIMIT}");
-        return Err(Problem::bad_request("bad_query", detail));
-    }
+pub(crate) async fn list(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Ask(query): Ask<ListQuery>,
+) -> Result<Json<TaskList>, Problem> {
+    let limit = page_limit(query.limit)?;
     let filter = TaskFilter {
-        team: Some(state.settings.team.clone()),
+        team: Some(caller.team),
         agent: query.agent,
         state: query.state,
         class: query.class,
@@ -96,12 +99,15 @@ pub(crate) async fn list(State(state): State<ApiState>, Ask(query): Ask<ListQuer
         (status = 200, body = Cancellation, description = "It is cancelled"),
         (status = 202, body = Cancellation, description = "Its worker was told to stop"),
         (status = 404, description = "No such task"),
-        (status = 409, description = "It had ended otherwise before"),
-        (status = 507, description = "The disk is full; nothing was changed")
+        (status = 409, description = "It had ended otherwise before")
     ))]
-pub(crate) async fn cancel(State(state): State<ApiState>, Id(id): Id<TaskId>) -> Result<Response, Problem> {
-    find(&state, id).await?;
-    match state.store.cancel(id, &state.caller()).await? {
+pub(crate) async fn cancel(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Id(id): Id<TaskId>,
+) -> Result<Response, Problem> {
+    find(&state, &caller, id).await?;
+    match state.store.cancel(id, &caller.actor).await? {
         Cancelling::Cancelled | Cancelling::Ended(TaskState::Cancelled) => {
             Ok(Json(Cancellation { id, state: TaskState::Cancelled, requested: false }).into_response())
         }
@@ -121,8 +127,12 @@ pub(crate) async fn cancel(State(state): State<ApiState>, Id(id): Id<TaskId>) ->
 #[utoipa::path(get, path = "/v1/tasks/{id}/steps", operation_id = "list_steps", tag = "tasks",
     params(("id" = TaskId, Path, description = "Its id")),
     responses((status = 200, body = Vec<StepView>, description = "In order"), (status = 404, description = "No such task")))]
-pub(crate) async fn steps(State(state): State<ApiState>, Id(id): Id<TaskId>) -> Result<Json<Vec<StepView>>, Problem> {
-    find(&state, id).await?;
+pub(crate) async fn steps(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Id(id): Id<TaskId>,
+) -> Result<Json<Vec<StepView>>, Problem> {
+    find(&state, &caller, id).await?;
     let steps = state.store.steps(id).await?;
     Ok(Json(steps.into_iter().map(StepView::from).collect()))
 }

@@ -75,8 +75,60 @@ async fn what_is_no_document_is_refused() {
     store(&world, "?name=a%0Ab", None, b"x".to_vec()).await.assert_problem(422, "bad_name");
     store(&world, &format!("?name={}", "x".repeat(256)), None, b"x".to_vec()).await.assert_problem(422, "bad_name");
     store(&world, "?file=a", None, b"x".to_vec()).await.assert_problem(400, "bad_query");
+}
+
+/// A form whose parts are headers and content.
+async fn store_form(world: &World, query: &str, parts: &[(&str, &str)]) -> Answer {
+    let part = |(headers, content): &(&str, &str)| format!("--x\r\n{headers}\r\n\r\n{content}\r\n");
+    let body = parts.iter().map(part).collect::<String>() + "--x--\r\n";
+    store(world, query, Some("multipart/form-data; boundary=x"), body.into_bytes()).await
+}
+
+const TITLE: (&str, &str) = ("Content-Disposition: form-data; name=\"title\"", "An offer");
+const FILE: (&str, &str) = (
+    "Content-Disposition: form-data; name=\"file\"; filename=\"C:\\offers\\offer.csv\"\r\nContent-Type: text/csv",
+    "a,b\r\n1,2",
+);
+
+#[tokio::test]
+async fn the_file_of_a_form_is_stored_with_its_name_and_type() {
+    let world = world().await;
+    let answer = store_form(&world, "", &[TITLE, FILE]).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    let view = answer.json();
+    assert_eq!((view["name"].as_str(), view["media_type"].as_str()), (Some("offer.csv"), Some("text/csv")));
+    let content = world.get(&format!("{}/content", answer.header("location").unwrap())).await;
+    assert_eq!(content.text(), "a,b\r\n1,2");
+    // The same as when it is sent as it is.
+    let raw = store(&world, "?name=offer.csv", Some("text/csv"), content.body).await.json();
+    assert_eq!(raw, view);
+    assert_eq!(store_form(&world, "?name=other.csv", &[FILE]).await.json()["name"], "other.csv");
+}
+
+#[tokio::test]
+async fn a_form_is_limited_while_it_comes_in() {
+    let world = World::new(Limits { max_document_bytes: 1000, ..Limits::default() }).await;
+    let file = |length| [(FILE.0, "x".repeat(length))];
+    let send = async |length| {
+        let [(headers, content)] = file(length);
+        store_form(&world, "", &[(headers, &content)]).await
+    };
+    assert_eq!(send(1000).await.json()["size_bytes"], 1000);
+    send(1001).await.assert_problem(413, "document_too_large");
+    send(1 << 20).await.assert_problem(413, "document_too_large");
+    let long = "x".repeat(1 << 20);
+    store_form(&world, "", &[(TITLE.0, &long), FILE]).await.assert_problem(413, "document_too_large");
+}
+
+#[tokio::test]
+async fn a_form_that_is_broken_or_has_not_one_file_is_refused() {
+    let world = world().await;
+    store_form(&world, "", &[TITLE]).await.assert_problem(422, "no_document");
+    store_form(&world, "", &[FILE, FILE]).await.assert_problem(422, "many_documents");
+    store_form(&world, "", &[(FILE.0, "")]).await.assert_problem(422, "empty_document");
     let form = Some("multipart/form-data; boundary=x");
-    store(&world, "", form, b"--x--".to_vec()).await.assert_problem(415, "form_not_supported");
+    store(&world, "", form, b"--x\r\nnothing".to_vec()).await.assert_problem(400, "bad_form");
+    store(&world, "", Some("multipart/form-data"), b"--x--".to_vec()).await.assert_problem(400, "bad_form");
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! Which requests are let in when nobody can be told apart.
 
+use core_api::Authentication;
 use reqwest::{Method, StatusCode};
 
-use crate::world::{Limits, World, task, world};
+use crate::world::{Limits, World, task, team, world};
 
 #[tokio::test]
 async fn a_page_of_another_site_is_kept_out() {
@@ -33,7 +34,8 @@ async fn the_guard_stands_before_routes_of_other_crates() {
 
 #[tokio::test]
 async fn who_chose_to_listen_beyond_loopback_is_not_guarded() {
-    let world = World::new(Limits { loopback_only: false, ..Limits::default() }).await;
+    let authentication = Authentication::Open { team: team(), loopback_only: false };
+    let world = World::new(Limits { authentication, ..Limits::default() }).await;
     let request = world.request(Method::GET, "/v1/tasks").header("Host", "talon.internal");
     assert_eq!(world.send(request.header("Origin", "https://talon.internal")).await.status, StatusCode::OK);
 }

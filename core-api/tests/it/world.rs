@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use core_api::{AgentView, ApiSettings, ApiState, Health, Readiness};
+use config::WebhookConfig;
+use core_api::{AgentView, ApiRuntime, ApiSettings, ApiState, Authentication, Health, Readiness};
 use prometheus::Registry;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header};
 use serde_json::{Value, json};
@@ -34,8 +35,10 @@ pub(crate) struct Limits {
     pub(crate) max_size_bytes: Option<u64>,
     pub(crate) max_document_bytes: usize,
     pub(crate) max_wait: Duration,
-    pub(crate) loopback_only: bool,
+    pub(crate) authentication: Authentication,
+    pub(crate) callbacks: Vec<String>,
     pub(crate) health: Health,
+    pub(crate) queue: Health,
 }
 
 impl Default for Limits {
@@ -45,8 +48,10 @@ impl Default for Limits {
             max_size_bytes: None,
             max_document_bytes: 4 << 20,
             max_wait: Duration::from_secs(60),
-            loopback_only: true,
+            authentication: Authentication::Open { team: team(), loopback_only: true },
+            callbacks: Vec::new(),
             health: Arc::new(|| Ok(())),
+            queue: Arc::new(|| Ok(())),
         }
     }
 }
@@ -76,6 +81,7 @@ impl World {
         let registry = Registry::new();
         let store_metrics = StoreMetrics::new(&registry).unwrap();
         let store = open(folder.path(), &limits, store_metrics.clone()).await;
+        let runtime = ApiRuntime::register(&registry).unwrap();
         let (readiness, ready) = watch::channel(Readiness::Ready);
         let state = ApiState {
             store: store.clone(),
@@ -84,12 +90,14 @@ impl World {
             store_metrics,
             readiness: ready,
             health: limits.health,
+            queue: limits.queue,
             settings: Arc::new(ApiSettings {
-                team: team(),
+                authentication: limits.authentication,
                 max_document_bytes: limits.max_document_bytes,
                 max_wait: limits.max_wait,
-                loopback_only: limits.loopback_only,
+                webhooks: WebhookConfig { allow: limits.callbacks, ..WebhookConfig::default() },
             }),
+            runtime,
         };
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
