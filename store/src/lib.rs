@@ -4,16 +4,21 @@
 //! Workers hold tasks by lease; every write of a lease carries its attempt number and an older one is refused.
 //!
 //! ```text
-//!            accept                 open                      complete ┌───────────┐
-//!   ───────────┬──────▶ queued ───────────────▶ running ──────────────▶│ succeeded │
-//!              │          ▲ ▲ ▲                 │ │ │ │   fail         ├───────────┤
-//!        delay │   due    │ │ └────release──────┘ │ │ └───────────────▶│ failed    │
-//!              ▼          │ └──expired (a loss)───┘ │     cancelled    ├───────────┤
-//!          scheduled ─────┘                         ├─────────────────▶│ cancelled │
-//!              ▲                  retry             │ spent, buried,   ├───────────┤
-//!              └────────────────────────────────────┴─poison──────────▶│ dead      │──requeue──▶ queued
-//!                                                                      └───────────┘
+//!            accept             open, unless          complete ┌───────────┐
+//!   ───────────┬──────▶ queued ──withheld───▶ running ──────────▶│ succeeded │
+//!              │         ▲ ▲ ▲                │ │ │ │  fail      ├───────────┤
+//!        delay │   sweep │ │ └────release─────┘ │ │ └───────────▶│ failed    │
+//!              ▼         │ └sweep: lease lost───┘ │   cancelled  ├───────────┤
+//!          scheduled ────┘                        ├─────────────▶│ cancelled │
+//!              ▲                 retry            │ spent,       ├───────────┤
+//!              └──────────────────────────────────┴─buried, ────▶│ dead      │──requeue──▶ queued
+//!                                                   poison       └───────────┘──purge────▶ forgotten
 //! ```
+//!
+//! A queued task is withheld while a pause covers it, or while as many tasks with its concurrency key run as may; both
+//! are read from rows at the moment of opening. A waiting task ends as `failed` at its deadline and as `cancelled` when
+//! that is asked. A lease that has expired is recorded by a sweep before anyone else may open the task. What has ended
+//! is forgotten by retention (`prune`); the audit log keeps that it was there, so that nothing is lost uncounted.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -31,6 +36,7 @@ mod metrics;
 mod outcome;
 mod relay;
 mod retry;
+mod sql;
 mod sqlite;
 mod step;
 mod store;
@@ -55,7 +61,8 @@ pub use outcome::{Ended, Ending, Failure};
 pub use relay::{Relay, RelayError, RelaySettings, Relayed};
 pub use retry::{Next, RetryPolicy};
 
-pub use sqlite::{SqliteSettings, SqliteStore};
+pub use sql::SqlStore;
+pub use sqlite::{Sqlite, SqliteSettings, SqliteStore};
 pub use step::{Event, EventKind, NewStep, Step, StepKind};
 pub use store::{
     Cancelling, Edit, Fence, LeaseSweep, Opened, Purging, Renewal, Requeueing, Store, Swept, Waiting, Withheld,

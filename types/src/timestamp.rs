@@ -32,6 +32,11 @@ impl Timestamp {
         Timestamp::from_millis(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// This moment less `duration`, held at the first moment that a text can say.
+    pub fn before(self, duration: Duration) -> Self {
+        Timestamp::from_millis(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
     /// Time from `earlier` to this moment; zero when `earlier` is later.
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -82,6 +87,13 @@ mod tests {
             let end = Timestamp::from_millis(millis);
             assert_eq!(serde_json::from_value::<Timestamp>(end.to_string().into()).unwrap(), end);
         }
+    }
+
+    #[test]
+    fn a_moment_too_long_ago_is_the_first_that_can_be_said() {
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        assert_eq!(now.before(Duration::from_secs(1)).after(Duration::from_secs(1)), now);
+        assert_eq!(now.before(Duration::MAX), Timestamp::from_millis(i64::MIN));
     }
 
     #[test]

@@ -1,21 +1,21 @@
 //! Takes possession of the file: lock, look, migrate, and only then serve.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Error};
-use tokio::sync::broadcast;
+use tokio::time::Instant;
 
 use super::faults::Faults;
 use super::lock::OwnerLock;
 use super::settings::SqliteSettings;
-use super::transaction::Limits;
-use super::writer::{Writer, WriterLoop};
-use super::{SqliteStore, schema};
+use super::{Sqlite, SqliteStore, schema};
 use crate::error::StoreError;
+use crate::sql::{Limits, SqlStore};
+use crate::store::{LeaseSweep, Store};
 
-/// Who lags behind by more changes reads the tables again.
-const CHANGES_KEPT: usize = 4096;
+const LOSSES_AT_ONCE: u32 = 1000;
 
 pub(crate) async fn open(settings: SqliteSettings) -> Result<SqliteStore, StoreError> {
     let faults = Faults::new(&settings.path);
@@ -40,21 +40,17 @@ pub(crate) async fn open(settings: SqliteSettings) -> Result<SqliteStore, StoreE
         .max_connections(settings.readers.max(1))
         .idle_timeout(None::<Duration>)
         .max_lifetime(None::<Duration>)
-        .connect_with(options.pragma("query_only", "ON"))
+        .connect_with(options.clone().pragma("query_only", "ON"))
         .await
         .map_err(faults.during("open the file for reading"))?;
 
-    let (changes, _) = broadcast::channel(CHANGES_KEPT);
-    let writer = Writer::spawn(WriterLoop {
-        connection,
-        limits: Limits { max_queued: settings.max_queued, max_losses: settings.max_losses },
-        clock: settings.clock.clone(),
-        changes: changes.clone(),
-        metrics: settings.metrics,
-        faults: faults.clone(),
-        lock,
-    });
-    Ok(SqliteStore { writer, readers, changes, clock: settings.clock, faults })
+    let limits = Limits { max_queued: settings.max_queued, max_losses: settings.max_losses };
+    let options = options.synchronous(SqliteSynchronous::Full);
+    let sqlite = Sqlite { options, readers, faults, opened: Instant::now(), lock: Mutex::new(Some(lock)) };
+    let changes = SqliteStore::channel();
+    let store = SqlStore::new(sqlite, Box::new(connection), limits, settings.clock, changes, settings.metrics);
+    record_losses(&store).await?;
+    Ok(store)
 }
 
 async fn set_up(connection: &mut SqliteConnection, settings: &SqliteSettings) -> Result<(), Error> {
@@ -68,6 +64,18 @@ async fn set_up(connection: &mut SqliteConnection, settings: &SqliteSettings) ->
         sqlx::query(pragma).execute(connection).await?;
     }
     Ok(())
+}
+
+/// At once, so that tasks do not wait for what a sweep has to spare where there are other processes.
+async fn record_losses(store: &SqliteStore) -> Result<(), StoreError> {
+    loop {
+        match store.sweep(LOSSES_AT_ONCE, LeaseSweep::Expire).await {
+            Ok(swept) if 0 < swept.expired => {}
+            Ok(_) => return Ok(()),
+            Err(error) if error.is_passing() => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// The file has one owner, and it has just begun: whoever held a lease is gone.

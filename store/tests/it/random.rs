@@ -1,7 +1,9 @@
-//! Random lives of tasks: several workers, lost ones, late ones, cancellations, restarts. Whatever the order, the laws
-//! hold: every accepted task is there, one attempt at a time may write, and a task ends once.
+//! Random lives of tasks: several workers, lost ones, late ones, cancellations, pauses, keys, forgetting, restarts.
+//! Whatever the order, the laws hold: every accepted task is there until it is forgotten, one attempt at a time may
+//! write, a task ends once, and nothing is opened that is paused or whose key is taken.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +11,8 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use store::{
-    Cancelling, Clock, Edit, Ending, EventKind, Fence, LeaseSweep, NewTask, Opened, Renewal, Requeueing,
-    SqliteSettings, SqliteStore, Store, StoreError, Waiting,
+    Cancelling, Clock, Concurrency, Edit, Ended, Ending, EventKind, Fence, LeaseSweep, NewTask, Opened, Purging,
+    Renewal, Requeueing, Retention, Scope, SqliteSettings, SqliteStore, Store, StoreError, Waiting, Withheld,
 };
 use tempfile::TempDir;
 use types::{TaskClass, TaskId, TaskState, Timestamp};
@@ -35,11 +37,15 @@ async fn the_laws_hold_in_any_order_of_events() {
 
 /// What the test knows without asking the store.
 struct Known {
+    class: TaskClass,
+    concurrency: Option<Concurrency>,
     /// The attempt that may write, and until when it surely may.
     current: Option<(Fence, Timestamp)>,
     attempts: u32,
     ended: Option<TaskState>,
     requeued: usize,
+    /// Pruned or purged.
+    is_gone: bool,
 }
 
 struct Life {
@@ -49,8 +55,11 @@ struct Life {
     store: Arc<dyn Store>,
     tasks: Vec<TaskId>,
     known: HashMap<TaskId, Known>,
+    pauses: HashSet<Scope>,
     /// Every attempt there ever was: holders, and those who do not know yet that they lost.
     fences: Vec<Fence>,
+    /// How attempts ended: asked again in the same way, the store answers the same.
+    outcomes: HashMap<Fence, (Discriminant<Ending>, Ended)>,
     _folder: TempDir,
 }
 
@@ -60,19 +69,22 @@ impl Life {
         let settings = SqliteSettings { max_losses: 2, max_queued: 12, ..settings(folder.path(), &clock) };
         let store = Arc::new(SqliteStore::open(settings.clone()).await.unwrap());
         let random = StdRng::seed_from_u64(seed);
-        let (tasks, known, fences) = Default::default();
-        Life { random, settings, clock, store, tasks, known, fences, _folder: folder }
+        let (tasks, known, pauses, fences, outcomes) = Default::default();
+        Life { random, settings, clock, store, tasks, known, pauses, fences, outcomes, _folder: folder }
     }
 
     async fn act(&mut self) {
         match self.random.random_range(0..100) {
             0..18 => self.accept().await,
-            18..45 => self.open().await,
-            45..52 => self.renew().await,
-            52..75 => self.finish().await,
-            75..80 => self.step().await,
-            80..85 => self.cancel().await,
-            85..90 => self.requeue().await,
+            18..43 => self.open().await,
+            43..50 => self.renew().await,
+            50..72 => self.finish().await,
+            72..76 => self.step().await,
+            76..80 => self.cancel().await,
+            80..84 => self.requeue().await,
+            84..86 => self.purge().await,
+            86..88 => self.prune().await,
+            88..90 => self.pause_or_resume().await,
             90..96 => self.pass_time().await,
             96..98 => self.restart().await,
             _ => self.check().await,
@@ -85,14 +97,28 @@ impl Life {
             class: *TaskClass::ALL.choose(&mut self.random).unwrap(),
             due_at: self.random.random_bool(0.3).then(|| now.after(SECOND * self.random.random_range(0..90))),
             deadline_at: self.random.random_bool(0.2).then(|| now.after(SECOND * self.random.random_range(1..200))),
+            concurrency: self.random.random_bool(0.4).then(|| Concurrency {
+                key: format!("c{}", self.random.random_range(0..2)),
+                limit: self.random.random_range(1..3),
+            }),
             idempotency_key: self.random.random_bool(0.3).then(|| format!("k{}", self.random.random_range(0..5))),
             ..new_task()
         };
-        for answer in self.store.accept(vec![task.clone(), task], &actor()).await.unwrap().into_iter().flatten() {
+        for answer in self.store.accept(vec![task.clone(), task.clone()], &actor()).await.unwrap().into_iter().flatten()
+        {
             assert_eq!(answer.existing, self.known.contains_key(&answer.id));
             if !answer.existing {
                 self.tasks.push(answer.id);
-                self.known.insert(answer.id, Known { current: None, attempts: 0, ended: None, requeued: 0 });
+                let known = Known {
+                    class: task.class,
+                    concurrency: task.concurrency.clone(),
+                    current: None,
+                    attempts: 0,
+                    ended: None,
+                    requeued: 0,
+                    is_gone: false,
+                };
+                self.known.insert(answer.id, known);
             }
         }
     }
@@ -102,9 +128,14 @@ impl Life {
         let worker = worker(self.random.random_range(0..4));
         let opened = self.store.open(task, &worker, LEASE).await.unwrap();
         let now = self.clock.now();
+        let is_paused = self.is_paused(self.known[&task].class);
+        let (surely, perhaps) = self.running_beside(task);
         let known = self.known.get_mut(&task).unwrap();
+        let limit = known.concurrency.as_ref().map_or(usize::MAX, |concurrency| concurrency.limit as usize);
         match opened {
             Opened::Held(task) => {
+                assert!(!is_paused, "opened in a pause");
+                assert!(surely < limit, "opened while its key was taken");
                 assert_eq!(known.ended, None, "opened after its end");
                 if let Some((_, until)) = known.current {
                     assert!(until <= now, "opened while another holds it");
@@ -117,9 +148,24 @@ impl Life {
             }
             Opened::Gone(state) if state.is_terminal() => known.observe(state),
             Opened::Gone(_) => {}
-            Opened::Withheld(why) => panic!("nothing withholds it: {why:?}"),
-            Opened::Unknown => panic!("an accepted task is gone"),
+            Opened::Withheld(Withheld::Paused) => assert!(is_paused),
+            Opened::Withheld(Withheld::KeyBusy) => assert!(limit <= perhaps),
+            Opened::Unknown => assert!(known.is_gone),
         }
+    }
+
+    fn is_paused(&self, class: TaskClass) -> bool {
+        self.pauses.contains(&Scope::All) || self.pauses.contains(&Scope::Class(class))
+    }
+
+    /// How many others with the task's key surely run, and how many may.
+    fn running_beside(&self, task: TaskId) -> (usize, usize) {
+        let key = |known: &Known| known.concurrency.as_ref().map(|concurrency| concurrency.key.clone());
+        let asked = key(&self.known[&task]);
+        let others = self.known.iter().filter(|&(&id, known)| id != task && asked.is_some() && key(known) == asked);
+        let held: Vec<Timestamp> = others.filter_map(|(_, known)| known.current.map(|(_, until)| until)).collect();
+        let now = self.clock.now();
+        (held.iter().filter(|&&until| now < until).count(), held.len())
     }
 
     async fn renew(&mut self) {
@@ -150,12 +196,24 @@ impl Life {
             Ending::Cancelled,
         ];
         let ending = endings.choose(&mut self.random).unwrap().clone();
+        let kind = discriminant(&ending);
         let result = self.store.end(fence, ending).await;
+        if let Some(&(before, outcome)) = self.outcomes.get(&fence) {
+            match result {
+                Ok(ended) => assert_eq!(outcome, ended, "an attempt ends once"),
+                Err(StoreError::LeaseLost { .. }) => {
+                    assert!(before != kind || self.known[&fence.task].is_gone, "its own outcome is not known again");
+                }
+                Err(error) => panic!("{error}"),
+            }
+            return;
+        }
         let known = self.known.get_mut(&fence.task).unwrap();
         match result {
             Ok(ended) => {
                 known.assert_may_write(fence);
                 known.current = None;
+                self.outcomes.insert(fence, (kind, ended));
                 if ended.state.is_terminal() {
                     known.observe(ended.state);
                 }
@@ -182,7 +240,7 @@ impl Life {
             Cancelling::Cancelled => known.observe(TaskState::Cancelled),
             Cancelling::Requested => assert!(known.current.is_some()),
             Cancelling::Ended(state) => known.observe_ended(state),
-            Cancelling::Unknown => panic!("an accepted task is gone"),
+            Cancelling::Unknown => assert!(known.is_gone),
         }
     }
 
@@ -197,7 +255,57 @@ impl Life {
                 known.requeued += 1;
             }
             Requeueing::NotDead(state) => assert_ne!(state, TaskState::Dead),
-            Requeueing::Unknown => panic!("an accepted task is gone"),
+            Requeueing::Unknown => assert!(known.is_gone),
+        }
+    }
+
+    async fn purge(&mut self) {
+        let Some(&task) = self.tasks.choose(&mut self.random) else { return };
+        let known = self.known.get_mut(&task).unwrap();
+        match self.store.purge(task, &actor()).await.unwrap() {
+            Purging::Purged => {
+                known.observe_ended(TaskState::Dead);
+                known.is_gone = true;
+            }
+            Purging::NotDead(state) => assert_ne!(state, TaskState::Dead),
+            Purging::Unknown => assert!(known.is_gone),
+        }
+    }
+
+    async fn prune(&mut self) {
+        self.check().await;
+        let mut kept = || self.random.random_bool(0.5).then(|| SECOND * self.random.random_range(0..200));
+        let retention =
+            Retention { succeeded: kept(), failed: kept(), cancelled: kept(), dead: kept(), documents: kept() };
+        let limit = self.random.random_range(0..5);
+        let pruned = self.store.prune(&retention, limit).await.unwrap();
+        let mut gone = 0;
+        for (&id, known) in self.known.iter_mut().filter(|(_, known)| !known.is_gone) {
+            if self.store.task(id).await.unwrap().is_none() {
+                known.is_gone = true;
+                gone += 1;
+                let may_go = match known.ended {
+                    Some(TaskState::Succeeded) => retention.succeeded,
+                    Some(TaskState::Failed) => retention.failed,
+                    Some(TaskState::Cancelled) => retention.cancelled,
+                    Some(TaskState::Dead) => retention.dead,
+                    _ => None,
+                };
+                assert!(may_go.is_some(), "forgotten as {:?} by {retention:?}", known.ended);
+            }
+        }
+        assert_eq!(pruned.tasks, gone);
+        assert!(gone <= limit);
+    }
+
+    async fn pause_or_resume(&mut self) {
+        let scopes = [Scope::All, Scope::Class(TaskClass::Normal), Scope::Class(TaskClass::Batch)];
+        let scope = scopes.choose(&mut self.random).unwrap();
+        if self.random.random_bool(0.4) {
+            self.store.pause(scope, "chance", &actor()).await.unwrap();
+            self.pauses.insert(scope.clone());
+        } else {
+            assert_eq!(self.store.resume(scope, &actor()).await.unwrap(), self.pauses.remove(scope));
         }
     }
 
@@ -219,8 +327,11 @@ impl Life {
         let conservation = self.store.conservation().await.unwrap();
         assert!(conservation.holds(), "{conservation:?}");
         assert_eq!(conservation.accepted, self.tasks.len() as u64);
+        assert_eq!(conservation.pruned, self.known.values().filter(|known| known.is_gone).count() as u64);
         for (&id, known) in &mut self.known {
-            let task = self.store.task(id).await.unwrap().expect("an accepted task is there");
+            let task = self.store.task(id).await.unwrap();
+            assert_eq!(task.is_none(), known.is_gone, "an accepted task is there until it is forgotten");
+            let Some(task) = task else { continue };
             match known.ended {
                 Some(ended) => assert_eq!(task.state, ended, "a task ends once"),
                 None if task.state.is_terminal() => known.observe(task.state),
@@ -231,6 +342,9 @@ impl Life {
 
     /// With time and patience everything ends, once.
     async fn end(mut self) {
+        for scope in self.pauses.drain() {
+            assert!(self.store.resume(&scope, &actor()).await.unwrap());
+        }
         for round in 0.. {
             self.clock.advance(LEASE);
             self.store.sweep(1000, LeaseSweep::Expire).await.unwrap();
@@ -248,7 +362,7 @@ impl Life {
             }
         }
         self.check().await;
-        for (&task, known) in &self.known {
+        for (&task, known) in self.known.iter().filter(|(_, known)| !known.is_gone) {
             assert!(known.ended.is_some());
             let events = self.store.events(task, 0, 10_000).await.unwrap();
             let is_end = |kind| {

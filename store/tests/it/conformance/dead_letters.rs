@@ -1,7 +1,7 @@
 //! Dead letters and how they come back.
 
-use store::{Edit, Ending, EventKind, NewTask, Requeueing, TaskFilter};
-use types::{TaskId, TaskState};
+use store::{Edit, Ending, EventKind, NewTask, Purging, Requeueing, TaskFilter};
+use types::{StopReason, TaskClass, TaskId, TaskState};
 
 use crate::world::{Limits, SECOND, World, actor, complete, failure, new_task, retry};
 
@@ -64,4 +64,65 @@ pub async fn dead_letters_are_listed_by_state(make: impl AsyncFn(Limits) -> Worl
     let page = world.store.tasks(&filter, None, 10).await.unwrap();
     assert_eq!(page.tasks.iter().map(|task| task.id).collect::<Vec<_>>(), [dead]);
     assert_eq!(page.tasks[0].error.as_deref(), Some("pdf_parse answered 503"));
+}
+
+pub async fn dead_letters_are_found_by_reason_and_by_when_they_died(make: impl AsyncFn(Limits) -> World) {
+    let world = make(Limits::default()).await;
+    let first = world.dead().await;
+    world.clock.advance(SECOND);
+    let second = world.dead().await;
+    let dead = || TaskFilter { state: Some(TaskState::Dead), ..TaskFilter::default() };
+    for (filter, expected) in [
+        (TaskFilter { ended_before: Some(world.now()), ..dead() }, vec![first]),
+        (TaskFilter { ended_before: Some(world.now().after(SECOND)), ..dead() }, vec![second, first]),
+        (TaskFilter { stop_reason: Some(StopReason::ToolError), ..dead() }, vec![second, first]),
+        (TaskFilter { stop_reason: Some(StopReason::Poison), ..dead() }, vec![]),
+    ] {
+        let page = world.store.tasks(&filter, None, 10).await.unwrap();
+        assert_eq!(page.tasks.iter().map(|task| task.id).collect::<Vec<_>>(), expected, "{filter:?}");
+    }
+}
+
+pub async fn a_dead_letter_can_be_edited_as_it_is_put_back(make: impl AsyncFn(Limits) -> World) {
+    let world = make(Limits::default()).await;
+    let (untouched, edited) = (world.dead().await, world.dead().await);
+    world.store.requeue(untouched, &Edit::default(), &actor()).await.unwrap();
+    let edit = Edit {
+        input: Some("Summarise this in French.".to_owned()),
+        agent: Some("translator".parse().unwrap()),
+        class: Some(TaskClass::Batch),
+        max_retries: Some(9),
+    };
+    assert_eq!(world.store.requeue(edited, &edit, &actor()).await.unwrap(), Requeueing::Queued);
+    let task = world.task(edited).await;
+    assert_eq!(
+        Edit { input: task.input, agent: Some(task.agent), class: Some(task.class), max_retries: task.max_retries },
+        edit
+    );
+    let same = world.task(untouched).await;
+    assert_eq!((same.input, same.class, same.max_retries), (new_task().input, TaskClass::Normal, None));
+    let figures = world.store.figures().await.unwrap();
+    assert_eq!(TaskClass::ALL.map(|class| figures.queued(class)), [0, 1, 1]);
+}
+
+pub async fn a_purged_dead_letter_is_gone_and_accounted_for(make: impl AsyncFn(Limits) -> World) {
+    let world = make(Limits::default()).await;
+    let (purged, kept) = (world.dead().await, world.dead().await);
+    assert_eq!(world.store.purge(purged, &actor()).await.unwrap(), Purging::Purged);
+    assert_eq!(world.store.task(purged).await.unwrap(), None);
+    assert!(world.event_kinds(purged).await.is_empty());
+    assert_eq!(world.state(kept).await, TaskState::Dead);
+    assert_eq!(world.store.purge(purged, &actor()).await.unwrap(), Purging::Unknown);
+    assert_eq!(world.audit_actions().await.iter().filter(|action| *action == "task.purge").count(), 1);
+    assert_eq!(world.store.figures().await.unwrap().in_state(TaskState::Dead), 1);
+    assert_eq!(world.store.conservation().await.unwrap().pruned, 1);
+    world.assert_conserved().await;
+}
+
+pub async fn only_dead_letters_are_purged(make: impl AsyncFn(Limits) -> World) {
+    let world = make(Limits::default()).await;
+    let fence = world.held().await;
+    assert_eq!(world.store.purge(fence.task, &actor()).await.unwrap(), Purging::NotDead(TaskState::Running));
+    world.end(fence, complete()).await;
+    assert_eq!(world.store.purge(fence.task, &actor()).await.unwrap(), Purging::NotDead(TaskState::Succeeded));
 }

@@ -1,6 +1,6 @@
 //! Lists and figures.
 
-use store::{NewTask, TaskFilter};
+use store::{NewTask, TaskFilter, Waiting};
 use types::{TaskClass, TaskId, TaskState};
 
 use crate::world::{Limits, POLICY, SECOND, World, complete, new_task, retry};
@@ -87,4 +87,22 @@ pub async fn every_queued_task_can_be_read_in_pages(make: impl AsyncFn(Limits) -
     };
     assert_eq!(page(None, 1).await, [(first, TaskClass::Normal)]);
     assert_eq!(page(Some(first), 10).await, [(second, TaskClass::Batch)]);
+}
+
+pub async fn those_that_are_still_queued_are_told(make: impl AsyncFn(Limits) -> World) {
+    let world = make(Limits::default()).await;
+    let queued = world.accept(NewTask { class: TaskClass::Batch, cost: 70, ..new_task() }).await;
+    let (held, dead) = (world.held().await.task, world.dead().await);
+    let asked = [dead, queued.id, held, types::TaskId::new(), queued.id];
+    let waiting = Waiting {
+        task: queued.id,
+        class: TaskClass::Batch,
+        team: "sales".parse().unwrap(),
+        agent: "summary".parse().unwrap(),
+        cost: 70,
+        queued_at: queued.accepted_at,
+        concurrency: None,
+    };
+    assert_eq!(world.store.still_queued(&asked).await.unwrap(), [waiting]);
+    assert!(world.store.still_queued(&[]).await.unwrap().is_empty());
 }

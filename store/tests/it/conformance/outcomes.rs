@@ -31,11 +31,27 @@ pub async fn a_task_ends_once(make: impl AsyncFn(Limits) -> World) {
     let world = make(Limits::default()).await;
     let fence = world.held().await;
     world.end(fence, complete()).await;
-    for ending in [complete(), Ending::Fail(failure()), retry(), Ending::Bury(failure()), Ending::Release] {
+    for ending in [Ending::Fail(failure()), retry(), Ending::Bury(failure()), Ending::Release, Ending::Cancelled] {
         assert_lost(world.store.end(fence, ending).await, fence);
     }
     assert_eq!(world.state(fence.task).await, TaskState::Succeeded);
     assert_eq!(world.event_kinds(fence.task).await, [EventKind::Accepted, EventKind::Started, EventKind::Succeeded]);
+}
+
+pub async fn an_outcome_written_again_by_its_attempt_is_the_same_outcome(make: impl AsyncFn(Limits) -> World) {
+    let world = make(Limits::default()).await;
+    for ending in [complete(), Ending::Fail(failure()), retry(), Ending::Bury(failure()), Ending::Release] {
+        let fence = world.held().await;
+        let ended = world.end(fence, ending.clone()).await;
+        let before = world.task(fence.task).await;
+        assert_eq!(world.end(fence, ending).await, ended);
+        assert_eq!(world.task(fence.task).await, before);
+    }
+    // What became of the task without its worker is not the worker's outcome.
+    let fence = world.held().await;
+    world.clock.advance(LEASE);
+    world.store.cancel(fence.task, &crate::world::actor()).await.unwrap();
+    assert_lost(world.store.end(fence, Ending::Cancelled).await, fence);
 }
 
 pub async fn a_retried_task_is_scheduled_by_the_policy(make: impl AsyncFn(Limits) -> World) {

@@ -2,13 +2,16 @@
 
 use async_trait::async_trait;
 use serde_json::json;
-use sqlx::{Error, SqlitePool};
+use sqlx::{AssertSqlSafe, Error};
 use types::{TaskId, TaskState, Timestamp};
 
+use super::connection::Sql;
 use super::lost::{deadline_passed, lose};
-use super::row::parse;
-use super::transaction::{End, Transaction};
-use super::writer::Request;
+use super::query::query;
+use super::request::Alone;
+use super::standing::Standing;
+use super::transaction::Transaction;
+use super::transition::End;
 use crate::audit::Actor;
 use crate::step::EventKind;
 use crate::store::{LeaseSweep, Swept};
@@ -21,14 +24,13 @@ const EXPIRED: &str =
 const DUE: &str = "SELECT id FROM tasks WHERE state = 'scheduled' AND due_at <= $1 ORDER BY due_at LIMIT $2";
 
 /// Looks without the writer: mostly there is nothing.
-pub(crate) async fn is_anything_due(readers: &SqlitePool, now: Timestamp, leases: LeaseSweep) -> Result<bool, Error> {
+pub(crate) async fn is_anything_due(sql: &mut dyn Sql, now: Timestamp, leases: LeaseSweep) -> Result<bool, Error> {
     let looks: &[&'static str] = match leases {
         LeaseSweep::Expire => &[TIMED_OUT, DUE, EXPIRED],
         LeaseSweep::Spare => &[TIMED_OUT, DUE],
     };
     for &look in looks {
-        let found = sqlx::query(look).bind(now.as_millis()).bind(1).fetch_optional(readers).await?;
-        if found.is_some() {
+        if !sql.rows(query(look).bind(now).bind(1_u32)).await?.is_empty() {
             return Ok(true);
         }
     }
@@ -41,7 +43,7 @@ pub(crate) struct Sweep {
 }
 
 #[async_trait]
-impl Request for Sweep {
+impl Alone for Sweep {
     type Answer = Swept;
 
     const DOING: &'static str = "do what is due";
@@ -50,8 +52,7 @@ impl Request for Sweep {
         let mut swept = Swept::default();
         // Deadlines first: no one is to work on what is too late.
         for task in self.find(tx, TIMED_OUT).await? {
-            let Some(task) = tx.standing(task).await? else { continue };
-            tx.finish(&task, End::failed(&deadline_passed()), &Actor::system()).await?;
+            tx.finish(&task, End::failed(&deadline_passed()), &Actor::system());
             swept.timed_out += 1;
         }
         let expired = match self.leases {
@@ -59,14 +60,12 @@ impl Request for Sweep {
             LeaseSweep::Spare => Vec::new(),
         };
         for task in expired {
-            let Some(task) = tx.standing(task).await? else { continue };
-            lose(tx, &task).await?;
+            lose(tx, &task);
             swept.expired += 1;
         }
         for task in self.find(tx, DUE).await? {
-            let Some(task) = tx.standing(task).await? else { continue };
-            tx.queue(task.id).await?;
-            tx.event(task.id, EventKind::Due, TaskState::Queued, json!({})).await?;
+            tx.queue(&task, None);
+            tx.event(task.id, EventKind::Due, TaskState::Queued, json!({}));
             swept.due += 1;
         }
         Ok(swept)
@@ -74,9 +73,12 @@ impl Request for Sweep {
 }
 
 impl Sweep {
-    async fn find(&self, tx: &mut Transaction<'_>, sql: &'static str) -> Result<Vec<TaskId>, Error> {
-        let ids: Vec<String> =
-            sqlx::query_scalar(sql).bind(tx.now.as_millis()).bind(self.limit).fetch_all(&mut *tx.connection).await?;
-        ids.iter().map(|id| parse(id)).collect()
+    /// Tasks that others change at this moment are left for the next time.
+    async fn find(&self, tx: &mut Transaction<'_>, look: &'static str) -> Result<Vec<Standing>, Error> {
+        // A constant of ours.
+        let look = AssertSqlSafe(format!("{look}{}", tx.dialect().for_update_skip_locked()));
+        let rows = tx.rows(query(look).bind(tx.now).bind(self.limit)).await?;
+        let tasks: Vec<TaskId> = rows.iter().map(|row| row.parse("id")).collect::<Result<_, _>>()?;
+        tx.standings(&tasks).await
     }
 }

@@ -5,8 +5,10 @@ use serde_json::json;
 use sqlx::Error;
 use types::{TaskId, TaskState};
 
-use super::transaction::{End, Transaction};
-use super::writer::Request;
+use super::query::query;
+use super::request::Alone;
+use super::transaction::Transaction;
+use super::transition::End;
 use crate::audit::Actor;
 use crate::step::EventKind;
 use crate::store::Cancelling;
@@ -17,10 +19,14 @@ pub(crate) struct Cancel {
 }
 
 #[async_trait]
-impl Request for Cancel {
+impl Alone for Cancel {
     type Answer = Cancelling;
 
     const DOING: &'static str = "cancel a task";
+
+    fn tasks(&self) -> Vec<TaskId> {
+        vec![self.task]
+    }
 
     async fn apply(&self, tx: &mut Transaction<'_>) -> Result<Cancelling, Error> {
         let Some(task) = tx.standing(self.task).await? else { return Ok(Cancelling::Unknown) };
@@ -35,7 +41,7 @@ impl Request for Cancel {
                 Ok(Cancelling::Requested)
             }
             TaskState::Queued | TaskState::Scheduled | TaskState::AwaitingApproval | TaskState::Running => {
-                tx.finish(&task, End::cancelled(), &self.actor).await?;
+                tx.finish(&task, End::cancelled(), &self.actor);
                 Ok(Cancelling::Cancelled)
             }
         }
@@ -44,13 +50,9 @@ impl Request for Cancel {
 
 impl Cancel {
     async fn mark(&self, tx: &mut Transaction<'_>) -> Result<(), Error> {
-        let task = self.task.to_string();
-        sqlx::query("UPDATE tasks SET cancel_requested = 1 WHERE id = $1")
-            .bind(&task)
-            .execute(&mut *tx.connection)
-            .await?;
-        tx.audit(&self.actor, "task.cancel", &task, json!({})).await?;
-        let data = json!({ "by": self.actor });
-        tx.event(self.task, EventKind::CancelRequested, TaskState::Running, data).await
+        tx.execute(query("UPDATE tasks SET cancel_requested = 1 WHERE id = $1").bind(self.task)).await?;
+        tx.audit(&self.actor, "task.cancel", &self.task.to_string(), json!({}));
+        tx.event(self.task, EventKind::CancelRequested, TaskState::Running, json!({ "by": self.actor }));
+        Ok(())
     }
 }
