@@ -1,4 +1,6 @@
 //! Waits for a task's end: for callers who ask for the result itself.
+//!
+//! Word of what other processes commit may get lost, so whoever waits looks by itself as well.
 
 use std::time::Duration;
 
@@ -10,6 +12,9 @@ use crate::error::StoreError;
 use crate::store::Store;
 use crate::task::Task;
 
+/// Between two looks where nothing is heard.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// The task when it has ended, or as it stands after `patience`; `None` when there is no such task.
 pub async fn wait(store: &dyn Store, task: TaskId, patience: Duration) -> Result<Option<Task>, StoreError> {
     let give_up = Instant::now() + patience;
@@ -20,9 +25,11 @@ pub async fn wait(store: &dyn Store, task: TaskId, patience: Duration) -> Result
         if found.as_ref().is_none_or(|task| task.state.is_terminal()) {
             return Ok(found);
         }
+        let look = give_up.min(Instant::now() + LOOK);
         loop {
-            match timeout_at(give_up, changes.recv()).await {
-                Err(_) => return store.task(task).await,
+            match timeout_at(look, changes.recv()).await {
+                Err(_) if look == give_up => return store.task(task).await,
+                Err(_) => break,
                 Ok(Ok(change)) if change.task == task && change.state.is_terminal() => break,
                 Ok(Ok(_)) => {}
                 Ok(Err(RecvError::Lagged(_))) => break,

@@ -9,4 +9,6 @@ mod metrics;
 mod random;
 mod relay;
 mod sqlite;
+mod upgrade;
+mod wait;
 mod world;
