@@ -1,4 +1,4 @@
-//! What time it is for the store: the wall clock, or one that a test moves by hand.
+//! What time it is for the store: the wall clock of this machine or of the database's, or one that a test moves by hand.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -12,6 +12,8 @@ pub enum Clock {
     /// The wall clock.
     #[default]
     System,
+    /// Goes by another machine's wall clock, which is ahead of this one's by so many milliseconds.
+    Offset(Arc<AtomicI64>),
     /// Stands still until it is moved; clones move together.
     Manual(Arc<AtomicI64>),
 }
@@ -26,11 +28,14 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match self {
             Clock::System => Timestamp::now(),
+            Clock::Offset(ahead) => {
+                Timestamp::from_millis(Timestamp::now().as_millis().saturating_add(ahead.load(Ordering::SeqCst)))
+            }
             Clock::Manual(millis) => Timestamp::from_millis(millis.load(Ordering::SeqCst)),
         }
     }
 
-    /// Moves a manual clock forward; the wall clock moves by itself.
+    /// Moves a manual clock forward; wall clocks move by themselves.
     pub fn advance(&self, by: Duration) {
         if let Clock::Manual(millis) = self {
             millis.store(self.now().after(by).as_millis(), Ordering::SeqCst);

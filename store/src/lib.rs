@@ -34,6 +34,7 @@ mod lease;
 mod leases;
 mod metrics;
 mod outcome;
+mod postgres;
 mod relay;
 mod retry;
 mod sql;
@@ -58,6 +59,7 @@ pub use lease::{Interrupt, Lease};
 pub use leases::{Leases, Opening};
 pub use metrics::StoreMetrics;
 pub use outcome::{Ended, Ending, Failure};
+pub use postgres::{Postgres, PostgresSettings, PostgresStore};
 pub use relay::{Relay, RelayError, RelaySettings, Relayed};
 pub use retry::{Next, RetryPolicy};
 

@@ -66,6 +66,9 @@ use crate::task::{AcceptError, Accepted, NewTask, Task, TaskFilter, TaskPage};
 use crate::webhook::{Webhook, WebhookState, Webhooks};
 pub(crate) use backend::{Backend, Writing};
 pub(crate) use connection::Sql;
+pub(crate) use dialect::Dialect;
+pub(crate) use query::{Given, Query, query};
+pub(crate) use row::Row;
 pub(crate) use transaction::Limits;
 use writer::{Writer, WriterLoop};
 

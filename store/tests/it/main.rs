@@ -6,6 +6,7 @@ mod conformance;
 mod kill;
 mod lease;
 mod metrics;
+mod postgres;
 mod random;
 mod relay;
 mod sqlite;

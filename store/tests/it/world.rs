@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde_json::json;
 use store::{
     Accepted, Actor, Clock, Ended, Ending, EventKind, Failure, Fence, LeaseSweep, NewDocument, NewStep, NewTask,
-    Opened, RetryPolicy, SqliteSettings, SqliteStore, StepKind, Store, StoreError, Swept, Task,
+    Opened, PostgresSettings, PostgresStore, RetryPolicy, SqliteSettings, SqliteStore, StepKind, Store, StoreError,
+    Swept, Task,
 };
 use tempfile::TempDir;
 use types::{DocumentId, ProcessId, StopReason, TaskClass, TaskId, TaskState, Timestamp, WorkerId};
@@ -39,7 +40,7 @@ pub struct World {
     pub store: Arc<dyn Store>,
     pub clock: Clock,
     pub worker: WorkerId,
-    _folder: TempDir,
+    _folder: Option<TempDir>,
 }
 
 pub fn clock() -> Clock {
@@ -55,7 +56,21 @@ pub async fn sqlite(limits: Limits) -> World {
     let Limits { max_queued, max_losses } = limits;
     let settings = SqliteSettings { max_queued, max_losses, ..settings(folder.path(), &clock) };
     let store = Arc::new(SqliteStore::open(settings).await.unwrap());
-    World { store, clock, worker: worker(0), _folder: folder }
+    World { store, clock, worker: worker(0), _folder: Some(folder) }
+}
+
+pub async fn postgres(limits: Limits) -> World {
+    let clock = clock();
+    let settings = PostgresSettings { clock: clock.clone(), ..postgres_settings().await };
+    let Limits { max_queued, max_losses } = limits;
+    let store = Arc::new(PostgresStore::open(PostgresSettings { max_queued, max_losses, ..settings }).await.unwrap());
+    World { store, clock, worker: worker(0), _folder: None }
+}
+
+/// Of a new database on the server that all tests share; two connections to read by, as there are many stores.
+pub async fn postgres_settings() -> PostgresSettings {
+    let url = testbed::Postgres::shared().await.database().await;
+    PostgresSettings { readers: 2, ..PostgresSettings::new(url) }
 }
 
 pub fn worker(slot: u32) -> WorkerId {

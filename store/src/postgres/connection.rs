@@ -1,0 +1,133 @@
+//! Connections with a deadline on everything: a server that has vanished without a word is noticed.
+
+use std::io;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgConnection, Postgres};
+use sqlx::{ConnectOptions, Connection, Error};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::faults::is_lost;
+use crate::sql::{Dialect, Query, Row, Sql, Writing};
+
+/// How long a statement may take. The server gives up first ([`SESSION`]) where it lives.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long one try to connect may take.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Between two tries to connect: doubled up to the second.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// Settings of every session: nothing waits for ever, and the server finds out about clients that have vanished.
+pub(crate) const SESSION: [(&str, &str); 8] = [
+    ("statement_timeout", "15s"),
+    ("lock_timeout", "5s"),
+    ("idle_in_transaction_session_timeout", "30s"),
+    ("tcp_keepalives_idle", "15"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "30000"),
+    ("jit", "off"),
+];
+
+/// Settings of the session that writes. Its statements find rows by their keys; a plan made while a table was small would
+/// read all of it for as long as the session lives.
+pub(crate) const WRITING: [(&str, &str); 4] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+];
+
+/// Connects, trying again for as long as `patience` lasts while the server is away.
+pub(crate) async fn connect(options: &PgConnectOptions, patience: Duration) -> Result<PgConnection, Error> {
+    let give_up = Instant::now() + patience;
+    let (mut pause, longest) = PAUSES;
+    loop {
+        let error = match timeout(CONNECT_PATIENCE, options.connect()).await {
+            Ok(Ok(connection)) => return Ok(connection),
+            Ok(Err(error)) => error,
+            Err(_) => silence(),
+        };
+        if !is_lost(&error) || give_up <= Instant::now() + pause {
+            return Err(error);
+        }
+        sleep(pause).await;
+        pause = (2 * pause).min(longest);
+    }
+}
+
+/// The outcome of what was asked of the server, unless that takes too long.
+pub(crate) async fn within<T>(asked: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(silence()))
+}
+
+fn silence() -> Error {
+    Error::Io(io::Error::new(io::ErrorKind::TimedOut, "the server does not answer"))
+}
+
+/// The connection that writes; one that leads.
+pub(crate) struct Session(pub(crate) PgConnection);
+
+#[async_trait]
+impl Sql for Session {
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    async fn execute(&mut self, query: Query) -> Result<u64, Error> {
+        within(self.0.execute(query)).await
+    }
+
+    async fn rows(&mut self, query: Query) -> Result<Vec<Row>, Error> {
+        within(self.0.rows(query)).await
+    }
+}
+
+#[async_trait]
+impl Writing for Session {
+    async fn close(self: Box<Self>) {
+        // A server that does not hear it finds out.
+        let _ = within(self.0.close()).await;
+    }
+}
+
+/// A connection of the pool. One that was lost does not go back to it.
+pub(crate) struct Reader(Option<PoolConnection<Postgres>>);
+
+impl Reader {
+    pub(crate) fn new(connection: PoolConnection<Postgres>) -> Self {
+        Reader(Some(connection))
+    }
+
+    fn keep<T>(&mut self, connection: PoolConnection<Postgres>, result: Result<T, Error>) -> Result<T, Error> {
+        if result.as_ref().is_err_and(is_lost) {
+            drop(connection.detach());
+        } else {
+            self.0 = Some(connection);
+        }
+        result
+    }
+}
+
+#[async_trait]
+impl Sql for Reader {
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    async fn execute(&mut self, query: Query) -> Result<u64, Error> {
+        let mut connection = self.0.take().ok_or_else(silence)?;
+        let result = within(connection.execute(query)).await;
+        self.keep(connection, result)
+    }
+
+    async fn rows(&mut self, query: Query) -> Result<Vec<Row>, Error> {
+        let mut connection = self.0.take().ok_or_else(silence)?;
+        let result = within(connection.rows(query)).await;
+        self.keep(connection, result)
+    }
+}
