@@ -16,6 +16,7 @@ mod small_disk;
 mod tls;
 
 pub use install::installed;
+pub use port::free as free_port;
 pub use postgres::{Postgres, PostgresOptions, Shutdown};
 pub use process::{Process, Signal};
 pub use proxy::Proxy;

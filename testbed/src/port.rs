@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 const RANGE: std::ops::Range<u16> = 10_000..32_000;
 
 /// A port that was free just now. Another may take it before its server does: then the server says so and gets another.
-pub(crate) fn free() -> u16 {
+pub fn free() -> u16 {
     let random = RandomState::new();
     (0u32..)
         .map(|attempt| RANGE.start + (random.hash_one(attempt) % RANGE.len() as u64) as u16)
