@@ -24,7 +24,7 @@ async fn list(arguments: AgentListArgs, json: bool) -> Result<(), Failure> {
             let view = |spec: &AgentSpec| view(spec, spec.max_context_tokens);
             configuration::load_agents(&config)?.iter().map(view).collect()
         }
-        None => Client::new(&arguments.server.url)?.agents().await?,
+        None => Client::of(&arguments.server)?.agents().await?,
     };
     if json {
         return print_json(&agents);

@@ -85,12 +85,15 @@ pub(crate) struct ServeArgs {
     pub(crate) wait: u32,
 }
 
-/// Which server a command talks to.
+/// Which server a command talks to, and as whom.
 #[derive(Args, Clone)]
 pub(crate) struct ServerArgs {
     /// The server.
     #[arg(long, env = "TALON_URL", default_value = "http://127.0.0.1:8400", value_name = "URL")]
     pub(crate) url: String,
+    /// The API key, where the server asks for one; better in TALON_API_KEY, which nobody else sees.
+    #[arg(long, env = "TALON_API_KEY", hide_env_values = true, value_name = "KEY")]
+    pub(crate) key: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -107,6 +110,8 @@ pub(crate) enum TaskCommand {
     Cancel(TaskArgs),
     /// Queue a dead task again, when what kept it from being done is mended.
     Retry(TaskArgs),
+    /// Say why a task waits, and about how long yet.
+    Explain(TaskArgs),
 }
 
 #[derive(Args)]
@@ -150,6 +155,12 @@ pub(crate) struct ListArgs {
     /// Only tasks of this agent.
     #[arg(long)]
     pub(crate) agent: Option<AgentName>,
+    /// Only tasks of this class: interactive, normal or batch.
+    #[arg(long)]
+    pub(crate) class: Option<TaskClass>,
+    /// Go on behind this one: what the page before ended with.
+    #[arg(long, value_name = "ID")]
+    pub(crate) cursor: Option<TaskId>,
     /// At most this many.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) limit: u32,
@@ -160,15 +171,22 @@ pub(crate) struct ListArgs {
 #[derive(Args)]
 #[command(after_help = help::ENQUEUE)]
 pub(crate) struct EnqueueArgs {
-    /// Who works on the files.
-    #[arg(long)]
-    pub(crate) agent: AgentName,
-    /// Files, and folders whose files are taken (PDF and text).
-    #[arg(required = true, value_name = "FILES")]
+    /// Who works on the files; with --ndjson, on the lines that name nobody.
+    #[arg(long, required_unless_present = "ndjson")]
+    pub(crate) agent: Option<AgentName>,
+    /// Files, and folders with all files below them (PDF and text).
+    #[arg(required_unless_present = "ndjson", value_name = "FILES")]
     pub(crate) files: Vec<PathBuf>,
+    /// Take tasks from this file instead, or from standard input (-): on each line an object as POST /v1/tasks takes it;
+    /// agent, class and input may be left out, and name is what the results call it.
+    #[arg(long, value_name = "FILE", conflicts_with = "files")]
+    pub(crate) ndjson: Option<PathBuf>,
     /// Write the results here: .csv or .jsonl. Without it they are printed.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Keep the run here, so that the same command goes on with it; beside --out (with .run behind its name) unless given.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) resume: Option<PathBuf>,
     /// Text given to the agent with each file.
     #[arg(long)]
     pub(crate) input: Option<String>,

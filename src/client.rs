@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use core_api::{AgentView, Cancellation, DocumentView, EventView, Problem, SubmitTask, TaskList, TaskView};
+use core_api::{AgentView, BatchAnswer, Cancellation, DocumentView, EventView, Problem, SubmitTask, TaskView};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use types::{AgentName, DocumentId, TaskClass, TaskId, TaskState};
+use types::{AgentName, DocumentId, TaskClass, TaskId};
 
+use crate::cli::ServerArgs;
 use crate::failure::{Failure, with_causes};
 use crate::sse::SseData;
 
@@ -25,29 +27,68 @@ const SILENCE: Duration = Duration::from_secs(WAIT_SECONDS + 30);
 pub(crate) struct Client {
     http: reqwest::Client,
     url: String,
+    key: Option<String>,
 }
 
 impl Client {
-    pub(crate) fn new(url: &str) -> Result<Self, Failure> {
-        Ok(Client { http: http(url)?, url: url.trim_end_matches('/').to_owned() })
+    /// The server that a command was told of.
+    pub(crate) fn of(server: &ServerArgs) -> Result<Self, Failure> {
+        let key = server.key.as_deref().map(str::trim).filter(|key| !key.is_empty());
+        if key.is_some_and(|key| !key.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return Err(Failure::usage("the API key has characters that none has; give it as it was printed"));
+        }
+        Ok(Client { key: key.map(str::to_owned), ..Client::new(&server.url)? })
     }
 
+    /// A server that asks for no key.
+    pub(crate) fn new(url: &str) -> Result<Self, Failure> {
+        Ok(Client { http: http(url)?, url: url.trim_end_matches('/').to_owned(), key: None })
+    }
+
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Failure> {
+        self.json(self.request(Method::GET, path).query(query)).await
+    }
+
+    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, content: &impl Serialize) -> Result<T, Failure> {
+        self.json(self.request(Method::POST, path).json(content)).await
+    }
+
+    pub(crate) async fn put<T: DeserializeOwned>(&self, path: &str, content: &impl Serialize) -> Result<T, Failure> {
+        self.json(self.request(Method::PUT, path).json(content)).await
+    }
+
+    /// Deletes what is at `path`; the answer is its last state, or none.
+    pub(crate) async fn delete(&self, path: &str) -> Result<Response, Failure> {
+        accepted(self.send(self.request(Method::DELETE, path)).await?).await
+    }
+
+    /// Submits tasks, one on each line; each line is answered.
+    pub(crate) async fn batch(&self, lines: String) -> Result<Vec<BatchAnswer>, Failure> {
+        let request = self.request(Method::POST, "/v1/tasks:batch").header("content-type", "application/x-ndjson");
+        let response = accepted(self.send(request.body(lines)).await?).await?;
+        let text = response.text().await.map_err(|error| self.unreachable(&error))?;
+        let answer = |line| serde_json::from_str(line).map_err(|error| not_understood(&error));
+        text.lines().map(answer).collect()
+    }
+
+    /// Stores a file, which is not read into memory.
     pub(crate) async fn upload(&self, path: &Path) -> Result<DocumentView, Failure> {
-        let bytes = tokio::fs::read(path)
-            .await
-            .map_err(|error| Failure::usage(format!("{} cannot be read: {error}", path.display())))?;
+        let unreadable = |error| Failure::usage(format!("{} cannot be read: {error}", path.display()));
+        let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
+        let length = file.metadata().await.map_err(unreadable)?.len();
         let name = path.file_name().map_or_else(|| "document".to_owned(), |name| name.to_string_lossy().into_owned());
-        self.store(&name, bytes).await.map_err(|failure| failure.about(&path.display().to_string()))
+        let request = self.document(&name).header("content-length", length).body(file);
+        self.json(request).await.map_err(|failure| failure.about(&path.display().to_string()))
     }
 
     /// Stores a document under a file's name.
     pub(crate) async fn store(&self, name: &str, bytes: Vec<u8>) -> Result<DocumentView, Failure> {
-        let request = self
-            .request(Method::POST, "/v1/documents")
-            .query(&[("name", name)])
-            .header("content-type", media_type(Path::new(name)))
-            .body(bytes);
-        self.json(request).await
+        self.json(self.document(name).body(bytes)).await
+    }
+
+    fn document(&self, name: &str) -> RequestBuilder {
+        let request = self.request(Method::POST, "/v1/documents").query(&[("name", name)]);
+        request.header("content-type", media_type(Path::new(name)))
     }
 
     /// Submits; a full server is asked again until it takes the task.
@@ -85,18 +126,6 @@ impl Client {
         self.json(self.request(Method::GET, &format!("/v1/tasks/{id}"))).await
     }
 
-    pub(crate) async fn tasks(
-        &self,
-        state: Option<TaskState>,
-        agent: Option<&AgentName>,
-        limit: u32,
-    ) -> Result<TaskList, Failure> {
-        let mut query = vec![("limit", limit.to_string())];
-        query.extend(state.map(|state| ("state", state.to_string())));
-        query.extend(agent.map(|agent| ("agent", agent.to_string())));
-        self.json(self.request(Method::GET, "/v1/tasks").query(&query)).await
-    }
-
     pub(crate) async fn cancel(&self, id: TaskId) -> Result<Cancellation, Failure> {
         self.json(self.request(Method::POST, &format!("/v1/tasks/{id}/cancel"))).await
     }
@@ -131,7 +160,11 @@ impl Client {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.url))
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        match &self.key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        }
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
@@ -199,12 +232,11 @@ pub(crate) fn new_task(
 
 async fn body<T: DeserializeOwned>(response: Response) -> Result<T, Failure> {
     let response = accepted(response).await?;
-    response.json().await.map_err(|error| {
-        Failure::unavailable(format!(
-            "the server's answer is not understood (another version?): {}",
-            with_causes(&error)
-        ))
-    })
+    response.json().await.map_err(|error| not_understood(&error))
+}
+
+fn not_understood(error: &dyn std::error::Error) -> Failure {
+    Failure::unavailable(format!("the server's answer is not understood (another version?): {}", with_causes(error)))
 }
 
 /// The response, if the server did what was asked; else its problem.

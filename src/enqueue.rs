@@ -1,62 +1,85 @@
-//! `talon enqueue`: files through an agent, results as a table. A file that fails has a row that says why.
+//! `talon enqueue`: files or lines through an agent, results as a table. What fails has a row that says why. The run is
+//! written down beside the results, so that the same command goes on with it.
+
+mod files;
+mod journal;
+mod lines;
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
-use futures::StreamExt;
-use types::{AgentName, ProcessId};
+use futures::{StreamExt, TryStreamExt};
+use sha2::{Digest, Sha256};
+use types::{AgentName, TaskId};
 
 use crate::cli::EnqueueArgs;
 use crate::client::{Client, RESTART, new_task};
+use crate::digest::sha256_of;
 use crate::failure::Failure;
 use crate::output::{print, print_json, say};
 use crate::patience::Patience;
 use crate::progress::Progress;
-use crate::results::{FileResult, ResultsFile};
+use crate::results::{ResultsFile, Row, Rows};
 use crate::show;
+use journal::{Journal, Key};
 
 /// Files on their way at the same time; the server queues them in any case.
 const CONCURRENCY: usize = 32;
-/// What a folder's files must end in to be taken.
-const ENDINGS: [&str; 11] = ["pdf", "txt", "md", "csv", "tsv", "eml", "log", "json", "html", "diff", "patch"];
 
 pub(crate) async fn run(arguments: EnqueueArgs, json: bool) -> Result<(), Failure> {
     let out = arguments.out.as_deref().map(ResultsFile::open).transpose()?;
-    let results: Vec<RefCell<FileResult>> =
-        files(&arguments.files)?.into_iter().map(FileResult::new).map(RefCell::new).collect();
-    let client = Client::new(&arguments.server.url)?;
+    let files = if arguments.ndjson.is_some() { Vec::new() } else { files::files(&arguments.files)? };
+    let lines = arguments.ndjson.as_deref().map(lines::open).transpose()?;
+    let client = Client::of(&arguments.server)?;
     // Asked once: a server or an agent that is not there is not the fault of every single file.
-    check_agent(&client, &arguments.agent).await?;
-
-    let progress = Progress::new(results.len());
-    let patience = Patience::new(RESTART);
-    // The same file of the same run is the same task, however often it has to be submitted.
-    let run = ProcessId::new();
-    let work =
-        futures::stream::iter(results.iter().enumerate()).for_each_concurrent(CONCURRENCY, async |(n, result)| {
-            let key = format!("enqueue-{run}-{n}");
-            if let Err(failure) = through_agent(&client, &patience, &arguments, &key, result).await {
-                result.borrow_mut().fault = Some(failure.to_string());
-            }
-            progress.step(result.borrow().path.display().to_string());
-        });
+    if let Some(agent) = &arguments.agent {
+        check_agent(&client, agent).await?;
+    }
+    let journal = Journal::open(journal_path(&arguments).as_deref(), &asks(&arguments), files.clone())?;
+    if journal.num_tasks() > 0 {
+        let (ended, tasks) = (journal.num_ended(), journal.num_tasks());
+        say(format_args!("going on with a run that was begun: {tasks} tasks of it are known, {ended} have ended"));
+    }
+    let progress = if lines.is_some() { Progress::endless() } else { Progress::new(files.len()) };
+    let run = Run { client, patience: Patience::new(RESTART), arguments, journal: RefCell::new(journal), progress };
     let interrupted = tokio::select! {
-        () = work => false,
+        ended = run.work(&files, lines) => {
+            ended?;
+            false
+        }
         _ = tokio::signal::ctrl_c() => true,
     };
-    progress.finish();
-
-    // In the order of the files, whatever order they ended in.
-    let results: Vec<FileResult> = results.into_iter().map(RefCell::into_inner).collect();
+    run.progress.finish();
+    let Run { arguments, journal, .. } = run;
+    let journal = journal.into_inner();
+    let ended = Ended::of(&journal)?;
     match (out, &arguments.out) {
         (Some(file), Some(path)) => {
-            file.write(&results)?;
-            say(format_args!("{} rows are in {}", results.len(), path.display()));
+            file.write(&journal)?;
+            say(format_args!("{} rows are in {}", ended.rows, path.display()));
         }
-        _ if json => print_json(&results.iter().map(FileResult::to_json).collect::<Vec<_>>())?,
-        _ => print_table(&results)?,
+        _ if json => print_json(&rows(&journal)?)?,
+        _ => print_table(rows(&journal)?)?,
     }
-    ended(&results, &arguments.agent, interrupted)
+    let verdict = ended.verdict(&journal, arguments.agent.as_ref(), interrupted);
+    journal.finish();
+    verdict
+}
+
+/// Beside the results, unless it is named; without either, a run that is interrupted is not gone on with.
+fn journal_path(arguments: &EnqueueArgs) -> Option<PathBuf> {
+    let beside = |out: &PathBuf| {
+        let mut path = out.clone().into_os_string();
+        path.push(".run");
+        PathBuf::from(path)
+    };
+    arguments.resume.clone().or_else(|| arguments.out.as_ref().map(beside))
+}
+
+/// What makes two runs the same.
+fn asks(arguments: &EnqueueArgs) -> String {
+    let agent = arguments.agent.as_ref().map_or("as each line says", AgentName::as_str);
+    format!("agent {agent}, class {}, input {:?}", arguments.class, arguments.input.as_deref().unwrap_or_default())
 }
 
 async fn check_agent(client: &Client, agent: &AgentName) -> Result<(), Failure> {
@@ -68,80 +91,139 @@ async fn check_agent(client: &Client, agent: &AgentName) -> Result<(), Failure> 
     Err(Failure::refused(format!("there is no agent {agent}; the server has {known}")))
 }
 
-/// From a file to its task's end; `result` has the task as soon as it is accepted.
-async fn through_agent(
-    client: &Client,
-    patience: &Patience,
-    arguments: &EnqueueArgs,
-    key: &str,
-    result: &RefCell<FileResult>,
-) -> Result<(), Failure> {
-    let path = result.borrow().path.clone();
-    let document = patience.ask(async || client.upload(&path).await).await?;
-    let request = new_task(arguments.agent.clone(), arguments.input.clone(), vec![document.id], arguments.class);
-    let task = patience.ask(async || client.submit(&request, Some(key)).await).await?;
-    let id = task.id;
-    result.borrow_mut().task = Some(task);
-    let task = client.wait(id).await?;
-    result.borrow_mut().task = Some(task);
-    Ok(())
+/// One command's work.
+struct Run {
+    client: Client,
+    patience: Patience,
+    arguments: EnqueueArgs,
+    journal: RefCell<Journal>,
+    progress: Progress,
 }
 
-fn ended(results: &[FileResult], agent: &AgentName, interrupted: bool) -> Result<(), Failure> {
-    let failed = results.iter().filter(|result| !result.succeeded()).count();
-    match (interrupted, failed) {
-        (false, 0) => Ok(()),
-        (false, _) => Err(Failure::negative(format!("{failed} of {} files have no result", results.len()))),
-        (true, _) => {
-            let accepted = results.iter().filter(|result| result.task.is_some()).count();
-            Err(Failure::interrupted(format!(
-                "interrupted: {accepted} of {} files are tasks on the server and go on there; find them with \
-                 `talon task list --agent {agent}`, end one with `talon task cancel ID`",
-                results.len()
-            )))
+impl Run {
+    /// Fails when nothing can be written down any more; what a single file meets is in its row.
+    async fn work(&self, files: &[PathBuf], lines: Option<lines::Chunks>) -> Result<(), Failure> {
+        if let Some(lines) = lines {
+            return self.lines(lines).await;
+        }
+        let files = futures::stream::iter(files.iter().enumerate()).map(Ok);
+        files.try_for_each_concurrent(CONCURRENCY, async |(n, path)| self.file(n, path).await).await
+    }
+
+    async fn file(&self, n: usize, path: &Path) -> Result<(), Failure> {
+        let name = path.display().to_string();
+        let hashed = sha256_of(path.to_owned()).await;
+        let content = hashed.as_ref().map_or(&[][..], |digest| digest);
+        let key = key_of(&name, content);
+        self.journal.borrow_mut().place(n, key);
+        if !self.journal.borrow().has_ended(key) {
+            let known = self.journal.borrow().task(key);
+            let submitted = match (known, hashed) {
+                (Some(task), _) => Ok(task),
+                (None, Ok(_)) => self.submit(path, key).await,
+                (None, Err(failure)) => Err(failure),
+            };
+            self.follow(key, name.clone(), submitted).await?;
+        }
+        self.progress.step(name);
+        Ok(())
+    }
+
+    async fn submit(&self, path: &Path, key: Key) -> Result<TaskId, Failure> {
+        let Some(agent) = self.arguments.agent.clone() else {
+            return Err(Failure::usage("name an agent with --agent"));
+        };
+        let document = self.patience.ask(async || self.client.upload(path).await).await?;
+        let request = new_task(agent, self.arguments.input.clone(), vec![document.id], self.arguments.class);
+        let idempotency_key = self.journal.borrow().idempotency_key(key);
+        Ok(self.patience.ask(async || self.client.submit(&request, Some(&idempotency_key)).await).await?.id)
+    }
+
+    /// From a task's acceptance to its end; each is written down.
+    async fn follow(&self, key: Key, name: String, submitted: Result<TaskId, Failure>) -> Result<(), Failure> {
+        let row = match submitted {
+            Err(failure) => Row::of_fault(name, Some(failure.to_string())),
+            Ok(id) => {
+                let accepted = Row::accepted(name.clone(), id);
+                self.journal.borrow_mut().note(key, accepted.clone())?;
+                match self.client.wait(id).await {
+                    Ok(task) => Row::of_task(name, task),
+                    Err(failure) => Row { error: Some(failure.to_string()), ..accepted },
+                }
+            }
+        };
+        self.journal.borrow_mut().note(key, row)
+    }
+}
+
+/// What a file or line is known by in its run.
+fn key_of(name: &str, content: &[u8]) -> Key {
+    let mut hasher = Sha256::new();
+    hasher.update(name.as_bytes());
+    hasher.update([0]);
+    hasher.update(content);
+    let digest: [u8; 32] = hasher.finalize().into();
+    let mut key = Key::default();
+    key.copy_from_slice(&digest[..size_of::<Key>()]);
+    key
+}
+
+/// How a run stands at the end of its command.
+#[derive(Default)]
+struct Ended {
+    rows: usize,
+    succeeded: usize,
+    tasks: usize,
+    unfinished: usize,
+}
+
+impl Ended {
+    fn of(journal: &Journal) -> Result<Self, Failure> {
+        let mut ended = Ended::default();
+        for row in journal.all() {
+            let row = row.map_err(lost)?;
+            ended.rows += 1;
+            ended.succeeded += usize::from(row.succeeded());
+            ended.tasks += usize::from(row.task.is_some());
+            ended.unfinished += usize::from(!row.has_ended());
+        }
+        Ok(ended)
+    }
+
+    fn verdict(&self, journal: &Journal, agent: Option<&AgentName>, interrupted: bool) -> Result<(), Failure> {
+        let Ended { rows, tasks, .. } = *self;
+        let go_on = match journal.path() {
+            Some(path) if self.unfinished > 0 => {
+                format!("; the same command goes on with the rest ({} keeps the run)", path.display())
+            }
+            _ => String::new(),
+        };
+        if interrupted {
+            let of = agent.map_or_else(String::new, |agent| format!(" --agent {agent}"));
+            return Err(Failure::interrupted(format!(
+                "interrupted: {tasks} of {rows} files are tasks on the server and go on there; find them with \
+                 `talon task list{of}`, end one with `talon task cancel ID`{go_on}"
+            )));
+        }
+        match rows - self.succeeded {
+            0 => Ok(()),
+            failed => Err(Failure::negative(format!("{failed} of {rows} files have no result{go_on}"))),
         }
     }
 }
 
-/// Files as they were named; folders with what is directly in them, sorted.
-fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
-    let mut files = Vec::new();
-    for path in paths {
-        let unreadable = |error| Failure::usage(format!("{} cannot be read: {error}", path.display()));
-        if !std::fs::metadata(path).map_err(unreadable)?.is_dir() {
-            files.push(path.clone());
-            continue;
-        }
-        let entries =
-            std::fs::read_dir(path).map_err(unreadable)?.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
-        let inside = entries.into_iter().map(|entry| entry.path()).filter(|path| path.is_file());
-        let (mut taken, left): (Vec<PathBuf>, Vec<PathBuf>) = inside.partition(|path| is_document(path));
-        if !left.is_empty() {
-            say(format_args!(
-                "{}: {} files are left out; taken are {}",
-                path.display(),
-                left.len(),
-                ENDINGS.join(", ")
-            ));
-        }
-        taken.sort();
-        files.extend(taken);
-    }
-    if files.is_empty() {
-        return Err(Failure::usage(format!("no files: the folders have none that end in {}", ENDINGS.join(", "))));
-    }
-    Ok(files)
+fn rows(journal: &Journal) -> Result<Vec<Row>, Failure> {
+    journal.all().collect::<Result<_, _>>().map_err(lost)
 }
 
-fn is_document(path: &Path) -> bool {
-    let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);
-    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+fn lost(error: std::io::Error) -> Failure {
+    Failure::usage(format!("what was written down of the run cannot be read back: {error}"))
 }
 
-fn print_table(results: &[FileResult]) -> Result<(), Failure> {
+fn print_table(rows: Vec<Row>) -> Result<(), Failure> {
     let mut table = show::table(["file", "result"]);
-    for result in results {
-        table.add_row([result.path.display().to_string(), result.one_line()]);
+    for row in rows {
+        table.add_row([row.file.clone(), row.one_line()]);
     }
     print(table)
 }

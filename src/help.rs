@@ -36,10 +36,13 @@ Examples:
   talon enqueue --agent data-extraction invoices/ --out results.csv
   talon enqueue --agent document-summarization memos/*.pdf --out results.jsonl
   talon enqueue --agent report-generation tables/ --json
+  talon enqueue --ndjson tasks.jsonl --out results.jsonl
+  zcat messages.jsonl.gz | talon enqueue --agent customer-query-routing --ndjson - --out results.csv
 
 A file that fails has a row that says why, and the others go on; the exit code is then 1. A server that is away is
-waited for, up to 90 seconds, and no file becomes two tasks by that. After Ctrl-C the tasks stay on the server, and the
-rows have their ids.";
+waited for, up to 90 seconds, and no file becomes two tasks by that. After Ctrl-C, or whatever else ends it, the tasks
+stay on the server, and the same command goes on where it was: results.csv.run keeps the run until all of it has ended.
+A file that has changed since is a new task.";
 
 pub(crate) const VALIDATE: &str = "\
 Examples:

@@ -18,9 +18,17 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn new(len: usize) -> Self {
-        let bar = ProgressBar::new(len as u64);
-        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {per_sec} {elapsed}, {eta} left {msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let style = "{bar:40} {pos}/{len} {per_sec} {elapsed}, {eta} left {msg}";
+        Progress::shown(ProgressBar::new(len as u64), style)
+    }
+
+    /// Of a number that nobody knows.
+    pub(crate) fn endless() -> Self {
+        Progress::shown(ProgressBar::no_length(), "{spinner} {pos} {per_sec} {elapsed} {msg}")
+    }
+
+    fn shown(bar: ProgressBar, style: &str) -> Self {
+        bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.enable_steady_tick(Duration::from_millis(200));
         Progress { bar, said_at: Cell::new(Instant::now()) }
     }
@@ -32,7 +40,8 @@ impl Progress {
             self.bar.set_message(message);
         } else if LINE_PAUSE <= self.said_at.get().elapsed() {
             self.said_at.set(Instant::now());
-            say(format_args!("{} of {} done", self.bar.position(), self.bar.length().unwrap_or_default()));
+            let of = self.bar.length().map_or_else(String::new, |length| format!(" of {length}"));
+            say(format_args!("{}{of} done, {:.1} a second", self.bar.position(), self.bar.per_sec()));
         }
     }
 

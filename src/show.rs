@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 
 use comfy_table::{ContentArrangement, Table, presets};
-use core_api::{EventView, TaskView};
+use core_api::{EventView, Explanation, TaskView};
 use serde_json::Value;
 
 /// Columns of a table that no terminal shows: a file, a pipe.
@@ -57,6 +57,24 @@ pub(crate) fn task(task: &TaskView) -> String {
         Some(answer) => write!(text, "\n\n{answer:#}"),
         None => Ok(()),
     };
+    text
+}
+
+/// Why a task waits, for people.
+pub(crate) fn explanation(explanation: &Explanation) -> String {
+    let mut text = format!("task      {}\nstate     {}", explanation.id, explanation.state);
+    // Writing to a string does not fail.
+    for reason in &explanation.reasons {
+        let _ = write!(text, "\nreason    {} ({})", reason.detail, reason.code);
+    }
+    if let Some(place) = explanation.place {
+        let (all, team) = (place.ahead_in_class, place.ahead_of_team);
+        let _ = write!(text, "\nahead     {all} of its class, {team} of them of its team");
+    }
+    if let Some(seconds) = explanation.expected_wait_seconds {
+        let _ = write!(text, "\nstarts    in about {seconds} s, should its line go on as in the last minute");
+    }
+    let _ = write!(text, "\nworkers   {} of {} are busy", explanation.busy_workers, explanation.live_workers);
     text
 }
 

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::Duration;
 
-use core_api::TaskView;
+use core_api::{Explanation, TaskList, TaskView};
 use types::TaskState;
 
 use crate::cli::{ListArgs, SubmitArgs, TaskArgs, TaskCommand};
@@ -23,11 +23,12 @@ pub(crate) async fn run(command: TaskCommand, json: bool) -> Result<(), Failure>
         TaskCommand::Watch(arguments) => watch(&arguments, json).await,
         TaskCommand::Cancel(arguments) => cancel(&arguments, json).await,
         TaskCommand::Retry(arguments) => retry(&arguments, json).await,
+        TaskCommand::Explain(arguments) => explain(&arguments, json).await,
     }
 }
 
 async fn submit(arguments: SubmitArgs, json: bool) -> Result<(), Failure> {
-    let client = Client::new(&arguments.server.url)?;
+    let client = Client::of(&arguments.server)?;
     let input = match arguments.input.as_deref() {
         Some("-") => {
             let mut text = String::new();
@@ -59,13 +60,18 @@ async fn submit(arguments: SubmitArgs, json: bool) -> Result<(), Failure> {
 }
 
 async fn get(arguments: &TaskArgs, json: bool) -> Result<(), Failure> {
-    let task = Client::new(&arguments.server.url)?.task(arguments.id).await?;
+    let task = Client::of(&arguments.server)?.task(arguments.id).await?;
     print_task(&task, json)
 }
 
 async fn list(arguments: &ListArgs, json: bool) -> Result<(), Failure> {
-    let client = Client::new(&arguments.server.url)?;
-    let page = client.tasks(arguments.state, arguments.agent.as_ref(), arguments.limit).await?;
+    let client = Client::of(&arguments.server)?;
+    let mut query = vec![("limit", arguments.limit.to_string())];
+    query.extend(arguments.state.map(|state| ("state", state.to_string())));
+    query.extend(arguments.agent.as_ref().map(|agent| ("agent", agent.to_string())));
+    query.extend(arguments.class.map(|class| ("class", class.to_string())));
+    query.extend(arguments.cursor.map(|cursor| ("before", cursor.to_string())));
+    let page: TaskList = client.get("/v1/tasks", &query).await?;
     if json {
         return print_json(&page);
     }
@@ -81,15 +87,15 @@ async fn list(arguments: &ListArgs, json: bool) -> Result<(), Failure> {
         ]);
     }
     print(table)?;
-    if page.next.is_some() {
-        say("there are more; raise --limit");
+    if let Some(next) = page.next {
+        say(format_args!("there are more: --cursor {next}"));
     }
     Ok(())
 }
 
 /// Prints events, steps among them, as they happen; then the task.
 async fn watch(arguments: &TaskArgs, json: bool) -> Result<(), Failure> {
-    let client = Client::new(&arguments.server.url)?;
+    let client = Client::of(&arguments.server)?;
     let mut seen = 0;
     loop {
         client
@@ -111,7 +117,7 @@ async fn watch(arguments: &TaskArgs, json: bool) -> Result<(), Failure> {
 }
 
 async fn cancel(arguments: &TaskArgs, json: bool) -> Result<(), Failure> {
-    let cancellation = Client::new(&arguments.server.url)?.cancel(arguments.id).await?;
+    let cancellation = Client::of(&arguments.server)?.cancel(arguments.id).await?;
     if json {
         return print_json(&cancellation);
     }
@@ -120,8 +126,15 @@ async fn cancel(arguments: &TaskArgs, json: bool) -> Result<(), Failure> {
 }
 
 async fn retry(arguments: &TaskArgs, json: bool) -> Result<(), Failure> {
-    let task = Client::new(&arguments.server.url)?.retry(arguments.id).await?;
+    let task = Client::of(&arguments.server)?.retry(arguments.id).await?;
     if json { print_json(&task) } else { print(format_args!("{}: {} again", task.id, task.state)) }
+}
+
+/// Why it waits.
+async fn explain(arguments: &TaskArgs, json: bool) -> Result<(), Failure> {
+    let path = format!("/v1/tasks/{}/explain", arguments.id);
+    let explanation: Explanation = Client::of(&arguments.server)?.get(&path, &[]).await?;
+    if json { print_json(&explanation) } else { print(show::explanation(&explanation)) }
 }
 
 fn print_task(task: &TaskView, json: bool) -> Result<(), Failure> {

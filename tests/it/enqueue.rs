@@ -102,6 +102,68 @@ fn ctrl_c_leaves_the_tasks_on_the_server_and_says_how_to_find_them() {
 }
 
 #[test]
+fn a_run_that_was_killed_goes_on_with_the_same_command_and_no_file_becomes_two_tasks() {
+    let (home, tool) = (Home::new(), SilentTool::new());
+    let server = tool.start_server(&home);
+    for number in 0..3 {
+        home.write(&format!("invoices/deep/{number}.txt"), format!("Invoice {number}"));
+    }
+    let arguments = ["enqueue", "--agent", "data-extraction", "invoices", "--out", "results.jsonl"];
+    let spawn = || {
+        let mut command = home.command(&arguments);
+        command.env("TALON_URL", &server.url).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let tasks = || {
+        let listed = server.run(&home, &["task", "list", "--json"]).ok().json();
+        let tasks = listed["tasks"].as_array().unwrap().clone();
+        tasks.into_iter().map(|task| task["id"].as_str().unwrap().to_owned()).collect::<BTreeSet<String>>()
+    };
+    let cancel_all = || tasks().iter().for_each(|id| drop(server.run(&home, &["task", "cancel", id])));
+    let mut child = spawn();
+    let calls = [tool.called(), tool.called(), tool.called()];
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let before = tasks();
+    assert_eq!(before.len(), 3);
+    assert!(home.path("results.jsonl.run").exists());
+
+    home.write("invoices/late.txt", "Invoice 3");
+    let child = spawn();
+    let _late = tool.called();
+    cancel_all();
+    drop(calls);
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    ran.says(1, &["3 tasks of it are known", "4 of 4 files have no result"]);
+    let text = std::fs::read_to_string(home.path("results.jsonl")).unwrap();
+    let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let found: BTreeSet<String> = rows.iter().map(|row| row["task"].as_str().unwrap().to_owned()).collect();
+    assert!(found.is_superset(&before) && found == tasks() && found.len() == 4, "{text}");
+    assert!(rows.iter().all(|row| row["state"] == "cancelled"), "{text}");
+    assert!(!home.path("results.jsonl.run").exists(), "all of it has ended");
+    server.kill();
+}
+
+#[test]
+fn lines_become_tasks_and_a_bad_one_is_a_row_of_its_own() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let lines = "{\"name\": \"first\", \"input\": \"I was charged twice.\"}\n\n[1]\n\
+                 {\"agent\": \"nobody\", \"input\": \"x\"}\n{\"input\": \"\"}\n{\"input\": \"The app crashes.\"}\n";
+    let arguments = ["enqueue", "--agent", "customer-query-routing", "--ndjson", "-", "--json", "--url", &server.url];
+    let ran = home.run_with(&arguments, lines);
+    ran.says(1, &["of 5 files have no result"]);
+    let rows = ran.json();
+    let column = |name: &str| rows.as_array().unwrap().iter().map(|row| row[name].clone()).collect::<Vec<Value>>();
+    assert_eq!(column("file"), ["first", "line 3", "line 4", "line 5", "line 6"]);
+    assert_eq!(column("task").iter().map(Value::is_string).collect::<Vec<_>>(), [true, false, false, false, true]);
+    let errors = column("error");
+    for (row, words) in [(1, "no JSON object"), (2, "nobody"), (3, "input")] {
+        assert!(errors[row].as_str().unwrap().contains(words), "{errors:?}");
+    }
+    server.stop();
+}
+
+#[test]
 fn a_reader_who_leaves_is_no_panic() {
     let home = Home::new();
     let mut command = home.command(&["completions", "bash"]);
