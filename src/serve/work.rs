@@ -84,5 +84,6 @@ fn limits(config: &TalonConfig) -> PoolLimits {
         scale_up_depth: usize::try_from(config.agents.scale_up_depth).unwrap_or(usize::MAX),
         idle_timeout: config.agents.idle_timeout,
         cool_down: COOL_DOWN,
+        reserved_interactive_slots: config.reserved_interactive_slots(),
     }
 }

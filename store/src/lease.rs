@@ -9,6 +9,7 @@ use tracing::warn;
 use types::{AttemptNumber, Timestamp, WorkerId};
 
 use crate::error::StoreError;
+use crate::fault;
 use crate::leases::Leases;
 use crate::outcome::{Ended, Ending, Failure};
 use crate::retry::RetryPolicy;
@@ -68,7 +69,10 @@ impl Lease {
 
     /// Records a step and gives it its number.
     pub async fn record_step(&self, step: NewStep) -> Result<u32, StoreError> {
-        self.leases.store().record_step(self.fence(), step).await
+        fault::point("stepping");
+        let number = self.leases.store().record_step(self.fence(), step).await;
+        fault::point("stepped");
+        number
     }
 
     /// The answer: the task has succeeded.
@@ -114,7 +118,10 @@ impl Lease {
     async fn end(self, ending: Ending) -> Result<Ended, StoreError> {
         let give_up = Instant::now() + self.leases.timeout();
         loop {
-            match self.leases.store().end(self.fence(), ending.clone()).await {
+            fault::point("ending");
+            let ended = self.leases.store().end(self.fence(), ending.clone()).await;
+            fault::point("ended");
+            match ended {
                 Err(error) if error.is_passing() && Instant::now() < give_up => {
                     warn!(task = %self.task.id, %error, "the outcome is not written yet; trying again");
                     sleep(OUTCOME_PAUSE).await;

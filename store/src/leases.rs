@@ -13,6 +13,7 @@ use tracing::warn;
 use types::{TaskId, TaskState, WorkerId};
 
 use crate::error::StoreError;
+use crate::fault;
 use crate::lease::{Interrupt, Lease};
 use crate::step::EventKind;
 use crate::store::{Fence, Opened, Renewal, Store, Withheld};
@@ -56,7 +57,10 @@ impl Leases {
     /// Opens the task's next attempt for a worker of this process.
     pub async fn open(&self, task: TaskId, worker: &WorkerId) -> Result<Opening, StoreError> {
         let asked = Instant::now();
-        let task = match self.store.open(task, worker, self.lease_timeout).await? {
+        fault::point("opening");
+        let opened = self.store.open(task, worker, self.lease_timeout).await?;
+        fault::point("opened");
+        let task = match opened {
             Opened::Held(task) => task,
             Opened::Gone(state) => return Ok(Opening::Gone(state)),
             Opened::Withheld(why) => return Ok(Opening::Withheld(why)),
@@ -80,7 +84,10 @@ impl Leases {
         if fences.is_empty() {
             return Ok(());
         }
-        let renewals = match self.store.renew(&fences, self.lease_timeout).await {
+        fault::point("renewing");
+        let renewals = self.store.renew(&fences, self.lease_timeout).await;
+        fault::point("renewed");
+        let renewals = match renewals {
             Ok(renewals) => renewals,
             Err(error) => {
                 self.held.give_up_the_overdue(Instant::now());

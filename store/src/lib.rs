@@ -29,6 +29,7 @@ mod clock;
 mod controls;
 mod document;
 mod error;
+pub mod fault;
 mod figures;
 mod lease;
 mod leases;
@@ -60,7 +61,7 @@ pub use leases::{Leases, Opening};
 pub use metrics::StoreMetrics;
 pub use outcome::{Ended, Ending, Failure};
 pub use postgres::{Postgres, PostgresSettings, PostgresStore};
-pub use relay::{Relay, RelayError, RelaySettings, Relayed};
+pub use relay::{Relay, RelayError, RelayMetrics, RelaySettings, Relayed};
 pub use retry::{Next, RetryPolicy};
 
 pub use sql::SqlStore;

@@ -21,6 +21,6 @@ mod worker;
 pub use agent::{Agent, AgentError, Agents};
 pub use generate::{ConnectError, Generate, RemoteChat};
 pub use metrics::WorkerMetrics;
-pub use pool::{PoolLimits, PoolManager};
+pub use pool::{Occupancy, PoolLimits, PoolManager};
 pub use tools::{BoundTool, Egress, EndpointError, ToolClient};
 pub use worker::{WorkerSettings, Workplace};

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use store::{Leases, Opening, Store};
+use store::{Leases, Opening, Store, fault};
 use task_queue::{Classes, Delivery, Queue, QueueError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
-use types::{AgentName, WorkerId};
+use types::{AgentName, TaskClass, WorkerId};
 
 use crate::agent::Agents;
 use crate::execution::Execution;
@@ -63,25 +64,35 @@ pub(crate) enum Then {
 pub(crate) struct Worker {
     id: WorkerId,
     place: Arc<Workplace>,
+    /// A permit to work on other than interactive tasks.
+    unreserved: Arc<Semaphore>,
     sessions: BTreeMap<AgentName, Session>,
 }
 
 impl Worker {
-    pub(crate) fn new(id: WorkerId, place: Arc<Workplace>) -> Self {
-        Worker { id, place, sessions: BTreeMap::new() }
+    pub(crate) fn new(id: WorkerId, place: Arc<Workplace>, unreserved: Arc<Semaphore>) -> Self {
+        Worker { id, place, unreserved, sessions: BTreeMap::new() }
+    }
+
+    /// Its number in the process.
+    pub(crate) fn slot(&self) -> u32 {
+        self.id.slot
     }
 
     /// Works until `drain`; a task it then has is finished, or released once `abort` is cancelled.
     pub(crate) async fn run(mut self, status: Arc<SlotStatus>, drain: CancellationToken, abort: CancellationToken) {
+        let mut queue_is_away = false;
         while !drain.is_cancelled() {
             self.reset_due_sessions();
             let taken = tokio::select! {
                 () = drain.cancelled() => break,
                 () = reached(self.sessions.values().filter_map(Session::idle_at).min()) => continue,
-                taken = self.place.queue.take(&self.id, Classes::All) => taken,
+                taken = self.take() => taken,
             };
             let then = match taken {
-                Ok(delivery) => {
+                // The permit is given back with the task.
+                Ok((delivery, _permit)) => {
+                    queue_is_away = false;
                     status.set(SlotState::Busy);
                     let then = self.serve(delivery, &abort).await;
                     status.set(SlotState::Idle);
@@ -89,7 +100,9 @@ impl Worker {
                 }
                 Err(QueueError::Closed(_)) => break,
                 Err(error @ QueueError::Unavailable { .. }) => {
-                    warn!(worker = %self.id, %error, "nothing can be taken; trying again");
+                    if !std::mem::replace(&mut queue_is_away, true) {
+                        warn!(worker = %self.id, %error, "nothing can be taken; trying again");
+                    }
                     Then::Pause
                 }
             };
@@ -101,6 +114,19 @@ impl Worker {
                 },
             }
         }
+    }
+
+    /// Waits for an id: of any class with a permit, of an interactive task while there is none. The permit comes with what
+    /// needs it.
+    async fn take(&self) -> Result<(Delivery, Option<OwnedSemaphorePermit>), QueueError> {
+        let permit = tokio::select! {
+            biased;
+            permit = self.unreserved.clone().acquire_owned() => permit.ok(),
+            delivery = self.place.queue.take(&self.id, Classes::Interactive) => return Ok((delivery?, None)),
+        };
+        let delivery = self.place.queue.take(&self.id, Classes::All).await?;
+        let permit = permit.filter(|_| delivery.class() != TaskClass::Interactive);
+        Ok((delivery, permit))
     }
 
     /// Throws away what may not serve another task. Before one is taken, so that no task waits for it.
@@ -130,6 +156,7 @@ impl Worker {
         if let Err(error) = self.place.queue.acknowledge(delivery).await {
             warn!(%task, %error, "the id was not acknowledged; a second delivery will find the task taken");
         }
+        fault::point("acknowledged");
         match opening {
             Opening::Opened(lease) => {
                 return Execution { place: &self.place, sessions: &mut self.sessions, abort }.run(lease).await;

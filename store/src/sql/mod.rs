@@ -57,6 +57,7 @@ use crate::controls::{
 };
 use crate::document::{Document, NewDocument};
 use crate::error::StoreError;
+use crate::fault;
 use crate::figures::{Conservation, Figures};
 use crate::metrics::StoreMetrics;
 use crate::outcome::{Ended, Ending};
@@ -135,7 +136,10 @@ impl<B: Backend> Store for SqlStore<B> {
         tasks: Vec<NewTask>,
         actor: &Actor,
     ) -> Result<Vec<Result<Accepted, AcceptError>>, StoreError> {
-        self.writer.write(accept::Accept { tasks, actor: actor.clone() }).await
+        fault::point("accepting");
+        let accepted = self.writer.write(accept::Accept { tasks, actor: actor.clone() }).await;
+        fault::point("accepted");
+        accepted
     }
 
     async fn cancel(&self, task: TaskId, actor: &Actor) -> Result<Cancelling, StoreError> {

@@ -16,6 +16,7 @@ use super::transaction::{Limits, Transaction};
 use crate::change::Change;
 use crate::clock::Clock;
 use crate::error::StoreError;
+use crate::fault;
 use crate::metrics::StoreMetrics;
 use crate::step::EventKind;
 
@@ -176,7 +177,9 @@ impl<B: Backend> WriterLoop<B> {
             }
         }
         let changes = tx.into_changes().await?;
+        fault::point("committing");
         connection.execute(query("COMMIT")).await?;
+        fault::point("committed");
         Ok(changes)
     }
 

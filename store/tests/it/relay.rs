@@ -10,14 +10,17 @@ use types::{TaskId, TaskState};
 
 use crate::world::{LEASE, Limits, SECOND, World, actor, new_task, sqlite};
 
-const NEVER: RelaySettings = RelaySettings { tick: Duration::from_secs(3600) };
+/// Looks when it is told to, and spares no lease.
+fn by_hand() -> RelaySettings {
+    RelaySettings { tick: Duration::from_secs(3600), lease_timeout: Duration::ZERO, metrics: None }
+}
 
 fn queue() -> Arc<MemoryQueue> {
     Arc::new(MemoryQueue::new(MemoryQueueSettings::default()))
 }
 
 fn relay(world: &World, queue: &Arc<MemoryQueue>) -> Relay {
-    Relay::new(Arc::clone(&world.store), Arc::clone(queue) as Arc<dyn Queue>, NEVER)
+    Relay::new(Arc::clone(&world.store), Arc::clone(queue) as Arc<dyn Queue>, by_hand())
 }
 
 async fn take(queue: &MemoryQueue, world: &World) -> TaskId {
@@ -69,30 +72,59 @@ async fn due_tasks_and_expired_leases_are_delivered() {
 }
 
 #[tokio::test]
+async fn leases_are_spared_until_a_leader_has_led_for_their_time() {
+    let (world, queue) = (sqlite(Limits::default()).await, queue());
+    let settings = RelaySettings { lease_timeout: LEASE, ..by_hand() };
+    let mut relay = Relay::new(Arc::clone(&world.store), Arc::clone(&queue) as Arc<dyn Queue>, settings);
+    let held = world.held().await;
+    world.clock.advance(LEASE);
+    relay.run_once().await.unwrap();
+    assert_eq!(world.state(held.task).await, TaskState::Running, "its holder may have been kept from renewing");
+}
+
+#[tokio::test]
 async fn an_id_that_was_taken_and_never_opened_comes_back() {
     let (world, queue) = (sqlite(Limits::default()).await, queue());
     let mut relay = relay(&world, &queue);
     let task = world.queued().await;
     relay.run_once().await.unwrap();
     assert_eq!(take(&queue, &world).await, task);
-    assert_eq!(relay.run_once().await.unwrap().refilled, 0, "it may be about to be opened");
     assert_eq!(relay.run_once().await.unwrap().refilled, 1);
     assert_eq!(take(&queue, &world).await, task);
     world.open(task).await;
-    assert_eq!(relay.run_once().await.unwrap().refilled, 0);
+    assert_eq!(relay.run_once().await.unwrap(), Relayed::default());
 }
 
 #[tokio::test]
-async fn a_queue_that_was_wiped_is_filled_again() {
+async fn the_queue_is_kept_short() {
+    let (world, queue) = (sqlite(Limits::default()).await, queue());
+    let mut relay = relay(&world, &queue);
+    world.store.accept(vec![new_task(); 500], &actor()).await.unwrap();
+    let fed = relay.run_once().await.unwrap().delivered;
+    assert!((1..50).contains(&fed), "{fed}");
+    assert_eq!(relay.run_once().await.unwrap().delivered, 0, "nobody has taken any");
+    for _ in 0..fed {
+        world.open(take(&queue, &world).await).await;
+    }
+    assert!(fed <= relay.run_once().await.unwrap().delivered);
+}
+
+#[tokio::test]
+async fn a_leader_knows_what_was_queued_before_its_time() {
     let world = sqlite(Limits { max_queued: 10_000, ..Limits::default() }).await;
-    world.store.accept(vec![new_task(); 2500], &actor()).await.unwrap();
-    let first = queue();
-    assert_eq!(relay(&world, &first).run_once().await.unwrap().delivered, 2500);
-    let wiped = queue();
-    let mut relay = relay(&world, &wiped);
-    assert_eq!(relay.run_once().await.unwrap().refilled, 0);
-    assert_eq!(relay.run_once().await.unwrap().refilled, 2500);
-    assert_eq!(wiped.depth().await.unwrap().waiting(), 2500);
+    world.store.accept(vec![new_task(); 1200], &actor()).await.unwrap();
+    // Somebody else has heard of all of them, and is gone.
+    while !world.store.take_outbox(1000).await.unwrap().is_empty() {}
+    let queue = queue();
+    let running = tokio::spawn(relay(&world, &queue).run(std::future::pending()));
+    for _ in 0..1200 {
+        let delivery = queue.take(&world.worker, Classes::All).await.unwrap();
+        let fence = world.open(delivery.task()).await;
+        queue.acknowledge(delivery).await.unwrap();
+        world.end(fence, crate::world::complete()).await;
+    }
+    running.abort();
+    world.assert_conserved().await;
 }
 
 #[tokio::test]
@@ -110,7 +142,7 @@ async fn after_a_restart_everything_that_waits_or_ran_is_delivered() {
     };
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(settings).await.unwrap());
     let queue = queue();
-    Relay::new(Arc::clone(&store), Arc::clone(&queue) as Arc<dyn Queue>, NEVER).run_once().await.unwrap();
+    Relay::new(Arc::clone(&store), Arc::clone(&queue) as Arc<dyn Queue>, by_hand()).run_once().await.unwrap();
     let depth = queue.depth().await.unwrap();
     assert_eq!(depth.waiting(), 2);
     for task in ids {

@@ -15,13 +15,32 @@ pub struct PoolLimits {
     pub idle_timeout: Duration,
     /// Time that must pass after one growth before the next, so that new workers can show their effect.
     pub cool_down: Duration,
+    /// Of `max` workers, those that take interactive tasks only: a person waits for no long work of others to end.
+    pub reserved_interactive_slots: usize,
 }
+
+impl PoolLimits {
+    /// Workers that may be there at most.
+    pub(crate) fn most(&self) -> usize {
+        self.max.max(self.warm)
+    }
+
+    /// Workers that may work on other than interactive tasks at a time: at least one, or those would never be done.
+    pub(crate) fn unreserved(&self) -> usize {
+        self.most().saturating_sub(self.reserved_interactive_slots).max(1)
+    }
+}
+
+/// A worker that has been idle for this long would have taken a task if there were one for it.
+const SETTLED: Duration = Duration::from_millis(250);
 
 /// What the pool looks like now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PoolStats {
-    /// Tasks that wait in the queue, all classes.
+    /// Tasks that wait for a worker, all classes.
     pub depth: usize,
+    /// Those of them that a person waits for.
+    pub interactive: usize,
     /// Workers that are neither draining nor stopped.
     pub workers: usize,
     /// How long each idle worker has been idle.
@@ -37,23 +56,30 @@ pub(crate) struct Target {
     pub workers: usize,
 }
 
-/// One more worker for each `scale_up_depth` waiting tasks above the warm ones, held between growths by the
-/// cool-down; one fewer for each worker idle beyond the timeout while nothing waits.
+/// While nobody is free: one more worker for each `scale_up_depth` waiting tasks above the warm ones, held between growths
+/// by the cool-down, and one for each waiting interactive task at once. One fewer for each worker idle beyond the timeout
+/// while nothing waits.
 pub(crate) fn decide(stats: &PoolStats, limits: &PoolLimits) -> Target {
-    let max = limits.max.max(limits.warm);
     if stats.workers < limits.warm {
         return Target { workers: limits.warm };
     }
-    if stats.depth > limits.scale_up_depth {
-        if stats.since_growth.is_some_and(|since| since < limits.cool_down) {
-            return Target { workers: stats.workers.min(max) };
-        }
-        let wanted = limits.warm + stats.depth.div_ceil(limits.scale_up_depth.max(1));
-        return Target { workers: wanted.clamp(stats.workers.min(max), max) };
+    let present = stats.workers.min(limits.most());
+    if stats.depth == 0 {
+        let stale = stats.idle_for.iter().filter(|idle| **idle >= limits.idle_timeout).count();
+        return Target { workers: stats.workers.saturating_sub(stale).clamp(limits.warm, limits.most()) };
     }
-    let stale = stats.idle_for.iter().filter(|idle| **idle >= limits.idle_timeout).count();
-    let recyclable = if stats.depth == 0 { stale } else { 0 };
-    Target { workers: stats.workers.saturating_sub(recyclable).clamp(limits.warm, max) }
+    // What waits while someone is free is paused, or its key is taken: more workers would not help it.
+    if stats.idle_for.iter().any(|idle| *idle >= SETTLED) {
+        return Target { workers: present };
+    }
+    let cools_down = stats.since_growth.is_some_and(|since| since < limits.cool_down);
+    let for_depth = if stats.depth > limits.scale_up_depth && !cools_down {
+        limits.warm + stats.depth.div_ceil(limits.scale_up_depth.max(1))
+    } else {
+        present
+    };
+    let for_people = stats.workers.saturating_add(stats.interactive);
+    Target { workers: for_depth.max(for_people).clamp(present, limits.most()) }
 }
 
 #[cfg(test)]
@@ -66,10 +92,11 @@ mod tests {
         scale_up_depth: 10,
         idle_timeout: Duration::from_secs(120),
         cool_down: Duration::from_secs(5),
+        reserved_interactive_slots: 1,
     };
 
     fn busy(workers: usize, depth: usize) -> PoolStats {
-        PoolStats { depth, workers, idle_for: vec![], since_growth: None }
+        PoolStats { depth, interactive: 0, workers, idle_for: vec![], since_growth: None }
     }
 
     #[track_caller]
@@ -113,5 +140,28 @@ mod tests {
         check(PoolStats { idle_for: idle(8), ..busy(8, 0) }, 5);
         check(PoolStats { idle_for: vec![Duration::from_secs(60); 8], ..busy(8, 0) }, 8);
         check(PoolStats { idle_for: idle(2), ..busy(8, 3) }, 8);
+    }
+
+    #[test]
+    fn a_waiting_person_is_given_a_worker_at_once_when_nobody_is_free() {
+        let people = |count, workers| PoolStats { interactive: count, depth: count, ..busy(workers, 0) };
+        check(people(1, 5), 6);
+        check(PoolStats { since_growth: Some(Duration::ZERO), ..people(2, 6) }, 8);
+        check(people(100, 6), 12);
+        check(PoolStats { idle_for: vec![Duration::from_millis(20)], ..people(1, 5) }, 6);
+        check(PoolStats { idle_for: vec![Duration::from_secs(1)], ..people(1, 5) }, 5);
+    }
+
+    #[test]
+    fn what_waits_while_someone_is_free_is_helped_by_no_more_workers() {
+        check(PoolStats { idle_for: vec![Duration::from_secs(1)], ..busy(5, 100_000) }, 5);
+    }
+
+    #[test]
+    fn some_worker_is_always_left_for_other_classes() {
+        let unreserved = |max, reserved_interactive_slots| {
+            PoolLimits { warm: 1, max, reserved_interactive_slots, ..LIMITS }.unreserved()
+        };
+        assert_eq!([unreserved(12, 1), unreserved(12, 0), unreserved(1, 1), unreserved(4, 9)], [11, 12, 1, 1]);
     }
 }

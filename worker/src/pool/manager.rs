@@ -4,14 +4,16 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::Semaphore;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-use types::ProcessId;
+use types::{ProcessId, TaskClass, TaskState, WorkerId};
 
 use super::autoscaler::{PoolLimits, PoolStats, decide};
+use super::occupancy::Occupancy;
 use super::slot::{Slot, SlotState};
-use crate::worker::Workplace;
+use crate::worker::{Worker, Workplace};
 
 /// Between two looks at the pool.
 const TICK: Duration = Duration::from_millis(250);
@@ -22,14 +24,34 @@ pub struct PoolManager {
     process: ProcessId,
     limits: PoolLimits,
     slots: Vec<Slot>,
+    /// One permit for each worker that may work on other than interactive tasks.
+    unreserved: Arc<Semaphore>,
+    occupancy: Arc<Occupancy>,
     abort: CancellationToken,
     grown_at: Option<Instant>,
+    /// The store did not say what waits, and that was logged.
+    is_blind: bool,
 }
 
 impl PoolManager {
     /// A pool without workers; [`run`](Self::run) starts them.
     pub fn new(place: Arc<Workplace>, process: ProcessId, limits: PoolLimits) -> Self {
-        PoolManager { place, process, limits, slots: Vec::new(), abort: CancellationToken::new(), grown_at: None }
+        PoolManager {
+            place,
+            process,
+            limits,
+            slots: Vec::new(),
+            unreserved: Arc::new(Semaphore::new(limits.unreserved())),
+            occupancy: Arc::default(),
+            abort: CancellationToken::new(),
+            grown_at: None,
+            is_blind: false,
+        }
+    }
+
+    /// How many workers there are and how many of them work, now and later.
+    pub fn occupancy(&self) -> Arc<Occupancy> {
+        self.occupancy.clone()
     }
 
     /// Manages the pool until `shutdown` or until the queue is closed, then drains it: running tasks get `grace` to
@@ -50,17 +72,23 @@ impl PoolManager {
     /// to take any more.
     async fn look(&mut self) -> ControlFlow<()> {
         self.remove_ended().await?;
-        let depth = match self.place.queue.depth().await {
-            Ok(depth) => depth.waiting(),
+        // Asked of the store, since the queue is kept short.
+        let figures = match self.place.store.figures().await {
+            Ok(figures) => figures,
             Err(error) => {
-                warn!(%error, "the queue's depth is unknown; the pool stays as it is");
+                if !std::mem::replace(&mut self.is_blind, true) {
+                    warn!(%error, "how much waits is unknown; the pool stays as it is");
+                }
                 return ControlFlow::Continue(());
             }
         };
+        self.is_blind = false;
+        let count = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
         let now = Instant::now();
         let active = self.slots.iter().filter(|slot| slot.state() != SlotState::Draining).count();
         let stats = PoolStats {
-            depth,
+            depth: count(figures.in_state(TaskState::Queued)),
+            interactive: count(figures.queued(TaskClass::Interactive)),
             workers: active,
             idle_for: self.slots.iter().filter_map(|slot| slot.idle_for(now)).collect(),
             since_growth: self.grown_at.map(|at| now.saturating_duration_since(at)),
@@ -81,7 +109,9 @@ impl PoolManager {
     fn grow(&mut self, count: usize) {
         for _ in 0..count {
             let number = (0..).find(|number| self.slots.iter().all(|slot| slot.number != *number)).unwrap_or_default();
-            self.slots.push(Slot::start(number, &self.process, self.place.clone(), self.abort.clone()));
+            let id = WorkerId { process: self.process.clone(), slot: number };
+            let worker = Worker::new(id, self.place.clone(), self.unreserved.clone());
+            self.slots.push(Slot::start(worker, self.abort.clone()));
         }
         info!(workers = self.slots.len(), "workers added");
     }
@@ -121,6 +151,8 @@ impl PoolManager {
             let workers = self.slots.iter().filter(|slot| slot.state() == state).count();
             self.place.metrics.pool_workers.with_label_values(&[state.as_str()]).set(count(workers));
         }
+        let idle = self.slots.iter().filter(|slot| slot.state() == SlotState::Idle).count();
+        self.occupancy.set(self.slots.len(), self.slots.len() - idle);
     }
 
     async fn drain(mut self, grace: Duration) {

@@ -2,8 +2,10 @@
 
 mod autoscaler;
 mod manager;
+mod occupancy;
 mod slot;
 
 pub use autoscaler::PoolLimits;
 pub use manager::PoolManager;
+pub use occupancy::Occupancy;
 pub(crate) use slot::{SlotState, SlotStatus};

@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use types::{ProcessId, WorkerId};
 
-use crate::worker::{Worker, Workplace};
+use crate::worker::Worker;
 
 /// What a worker is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,10 +60,10 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    pub(super) fn start(number: u32, process: &ProcessId, place: Arc<Workplace>, abort: CancellationToken) -> Self {
+    pub(super) fn start(worker: Worker, abort: CancellationToken) -> Self {
         let status = Arc::new(SlotStatus::new());
         let drain = CancellationToken::new();
-        let worker = Worker::new(WorkerId { process: process.clone(), slot: number }, place);
+        let number = worker.slot();
         let worker = tokio::spawn(worker.run(status.clone(), drain.clone(), abort));
         Slot { number, status, drain, worker }
     }

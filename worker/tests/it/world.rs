@@ -52,6 +52,7 @@ impl Setup {
                 scale_up_depth: 1000,
                 idle_timeout: Duration::from_secs(60),
                 cool_down: Duration::ZERO,
+                reserved_interactive_slots: 0,
             },
             settings: WorkerSettings {
                 session_max_tasks: 50,
@@ -85,7 +86,9 @@ impl Setup {
             settings: self.settings,
         });
         let stop = CancellationToken::new();
-        let relay = RelaySettings { tick: Duration::from_millis(20) };
+        // Leases expire by the clock that a test moves, and not by the one that a leader waits by.
+        let (tick, lease_timeout) = (Duration::from_millis(20), Duration::ZERO);
+        let relay = RelaySettings { tick, lease_timeout, ..RelaySettings::default() };
         tokio::spawn(Relay::new(store.clone(), self.queue.clone(), relay).run(std::future::pending()));
         tokio::spawn(leases.clone().run(std::future::pending()));
         let manager = PoolManager::new(place, ProcessId::new(), self.limits);
