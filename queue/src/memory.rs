@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use types::{TaskClass, TaskId, WorkerId};
 
 use crate::order::ClassOrder;
-use crate::queue::{Classes, Closed, Delivery, Depth, Queue, QueueError};
+use crate::queue::{Classes, Closed, Delivery, Depth, Queue, QueueError, Receipt};
 
 /// How the queue in memory behaves.
 #[derive(Clone, Copy, Debug)]
@@ -50,15 +50,15 @@ struct Lines {
     /// Every id held, and where it stands.
     held: HashMap<TaskId, Place>,
     /// Receipts grow with time, so the first is the first to fall due.
-    delivered: BTreeMap<u64, Delivered>,
-    last_receipt: u64,
+    delivered: BTreeMap<Receipt, Delivered>,
+    last_receipt: Receipt,
     closed: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Place {
     Waiting,
-    Delivered { receipt: u64 },
+    Delivered { receipt: Receipt },
 }
 
 #[derive(Debug)]

@@ -26,25 +26,54 @@ impl ClassOrder {
     /// The class to serve among those with `waiting > 0`; `None` when nothing waits.
     pub fn pick(&mut self, waiting: [usize; 3]) -> Option<TaskClass> {
         let waits = |class: &usize| 0 < waiting[*class];
-        for class in (0..3).filter(|class| !waits(class)) {
-            // Who does not wait neither saves up turns nor owes any.
-            (self.credit[class], self.passed_over[class]) = (0, 0);
-        }
-        for class in (0..3).filter(waits) {
-            self.credit[class] += WEIGHTS[class];
-        }
+        self.forget_absent(waiting);
         // `rev`, because of equals the last is taken and the more urgent class comes first.
         let overdue = (0..3).rev().filter(|&class| OVERDUE <= self.passed_over[class]);
         let served = match overdue.max_by_key(|&class| self.passed_over[class]) {
             Some(overdue) => overdue,
-            None => (0..3).rev().filter(waits).max_by_key(|&class| self.credit[class])?,
+            None => (0..3).rev().filter(waits).max_by_key(|&class| self.credit[class] + WEIGHTS[class])?,
         };
-        for class in (0..3).filter(waits) {
+        self.serve(served, waiting);
+        Some(TaskClass::ALL[served])
+    }
+
+    /// How many of each class the next `count` picks would take.
+    pub(crate) fn plan(&self, mut waiting: [usize; 3], count: usize) -> [usize; 3] {
+        let mut order = self.clone();
+        let mut plan = [0; 3];
+        for _ in 0..count {
+            let Some(class) = order.pick(waiting) else { break };
+            waiting[class as usize] -= 1;
+            plan[class as usize] += 1;
+        }
+        plan
+    }
+
+    /// Counts what was served, which may differ from the plan. `waiting` is what waited before.
+    pub(crate) fn served(&mut self, mut waiting: [usize; 3], served: [usize; 3]) {
+        for class in 0..3 {
+            for _ in 0..served[class] {
+                self.forget_absent(waiting);
+                self.serve(class, waiting);
+                waiting[class] = waiting[class].saturating_sub(1);
+            }
+        }
+    }
+
+    /// Who does not wait neither saves up turns nor owes any.
+    fn forget_absent(&mut self, waiting: [usize; 3]) {
+        for class in (0..3).filter(|&class| waiting[class] == 0) {
+            (self.credit[class], self.passed_over[class]) = (0, 0);
+        }
+    }
+
+    fn serve(&mut self, served: usize, waiting: [usize; 3]) {
+        for class in (0..3).filter(|&class| 0 < waiting[class]) {
+            self.credit[class] += WEIGHTS[class];
             self.credit[served] -= WEIGHTS[class];
             self.passed_over[class] += 1;
         }
         self.passed_over[served] = 0;
-        Some(TaskClass::ALL[served])
     }
 }
 
@@ -96,6 +125,20 @@ mod tests {
                 assert!(passed_over <= ClassOrder::STARVATION_BOUND, "class {patient}, pattern {pattern:b}");
             }
         }
+    }
+
+    #[test]
+    fn many_picks_at_once_share_as_one_by_one() {
+        let order = ClassOrder::default();
+        assert_eq!(order.plan([9, 9, 9], 12), [8, 3, 1]);
+        assert_eq!(order.plan([9, 9, 9], 24), [9, 9, 6]);
+        assert_eq!(order.plan([0, 0, 3], 12), [0, 0, 3]);
+        let mut order = order;
+        order.served([90, 90, 90], [8, 3, 1]);
+        assert_eq!(order.credit, [0, 0, 0]);
+        // The plan could not be kept: batch was empty after all and is owed nothing; normal got its turn.
+        order.served([90, 90, 0], [8, 4, 0]);
+        assert_eq!(order.plan([90, 90, 90], 12), [9, 2, 1]);
     }
 
     #[test]

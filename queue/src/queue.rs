@@ -45,11 +45,14 @@ pub struct Delivery {
     task: TaskId,
     class: TaskClass,
     /// Tells this delivery from an earlier one of the same id.
-    pub(crate) receipt: u64,
+    pub(crate) receipt: Receipt,
 }
 
+/// A number that never comes again in a queue.
+pub(crate) type Receipt = u128;
+
 impl Delivery {
-    pub(crate) fn new(task: TaskId, class: TaskClass, receipt: u64) -> Self {
+    pub(crate) fn new(task: TaskId, class: TaskClass, receipt: Receipt) -> Self {
         Delivery { task, class, receipt }
     }
 
@@ -96,12 +99,12 @@ pub enum QueueError {
     /// Stop taking.
     #[error(transparent)]
     Closed(#[from] Closed),
-    /// Try again later: the queue's server cannot be reached. Nothing accepted is lost meanwhile.
-    #[error("the queue at {at} does not answer; tasks wait in the store until it does")]
+    /// Try again later: the queue's server cannot be reached or refuses. Nothing accepted is lost meanwhile.
+    #[error("the queue at {at} cannot be used now; tasks wait in the store until it can")]
     Unavailable {
         /// Its address.
         at: String,
-        /// What the connection said.
+        /// What it said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }

@@ -1,5 +1,9 @@
-//! Every queue keeps the same contract; run once per implementation.
+//! Every queue keeps the same contract; run once per implementation. What breaks around Redis is an ordinary event.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 mod conformance;
+mod connecting;
+mod failures;
 mod memory;
+mod redis;
+mod server;

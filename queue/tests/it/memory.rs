@@ -1,14 +1,23 @@
-//! The queue in memory keeps the contract.
+//! The queue in memory keeps the contract. Time stands still in these tests and is moved by the runtime.
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use task_queue::{MemoryQueue, MemoryQueueSettings};
 
-use crate::conformance::{self, Subject};
+use crate::conformance::{self, Subject, World, every_claim};
+
+struct StillTime;
+
+#[async_trait]
+impl World for StillTime {
+    async fn age(&self) {
+        tokio::time::advance(MemoryQueueSettings::default().visibility_timeout).await;
+    }
+}
 
 fn subject() -> Subject {
-    let settings = MemoryQueueSettings::default();
-    Subject { queue: Arc::new(MemoryQueue::new(settings)), visibility_timeout: settings.visibility_timeout }
+    Subject { queue: Arc::new(MemoryQueue::new(MemoryQueueSettings::default())), world: Box::new(StillTime) }
 }
 
 macro_rules! keeps {
@@ -20,24 +29,7 @@ macro_rules! keeps {
     )* };
 }
 
-keeps! {
-    ids_of_a_class_come_in_the_order_they_were_pushed,
-    a_delivery_names_its_class,
-    a_waiting_id_waits_once_however_often_it_is_pushed,
-    a_delivered_id_is_not_pushed_again,
-    an_acknowledged_id_can_be_pushed_again,
-    an_unacknowledged_id_is_handed_out_again,
-    a_worker_that_waits_already_gets_what_another_forgot,
-    a_late_acknowledgement_does_not_forget_the_later_delivery,
-    a_take_that_is_given_up_loses_nothing,
-    every_id_reaches_exactly_one_of_many_workers,
-    a_slot_kept_for_interactive_work_takes_nothing_else,
-    holds_tells_what_waits_and_what_is_delivered,
-    no_class_starves_under_a_flood_of_a_more_urgent_one,
-    urgent_classes_get_the_larger_share,
-    the_depth_counts_what_waits_and_what_is_delivered,
-    closing_ends_every_take_and_push_now_and_later,
-}
+every_claim!(keeps);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_id_reaches_exactly_one_worker_on_many_threads() {
