@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use store::{Lease, NewStep, StepKind};
 use types::{StopReason, Timestamp};
 
+use super::call_keys::CallKeys;
 use super::conversation::Conversation;
 use super::step::{Progress, Step};
 use crate::agent::Agent;
@@ -64,6 +65,7 @@ impl Run<'_> {
         let callable = self.agent.callable(&task.documents);
         let mut conversation = Conversation::new(self.agent, session, task.input.as_deref(), &task.documents);
         let mut progress = Progress::default();
+        let mut keys = CallKeys::new(task.id);
         let mut material = Arc::new(Material::default());
         Arc::make_mut(&mut material).add(task.input.as_deref().unwrap_or_default());
         loop {
@@ -98,7 +100,7 @@ impl Run<'_> {
                 Step::Call(calls) => {
                     conversation.push(Message::ToolCalls(calls.clone()));
                     for call in calls {
-                        let content = self.call(&call, &mut material).await?;
+                        let content = self.call(&call, &keys.next(&call), &mut material).await?;
                         if let Some(reason) = progress.record_call(&call, &content, &limits) {
                             return Err(self.stopped(reason, &progress));
                         }
@@ -161,7 +163,7 @@ impl Run<'_> {
 
     /// Makes a call and records it; its result becomes material. Bad arguments are told to the model, which can mend
     /// them; every other error ends the execution.
-    async fn call(&self, call: &ToolCall, material: &mut Arc<Material>) -> Result<Value, Interruption> {
+    async fn call(&self, call: &ToolCall, key: &str, material: &mut Arc<Material>) -> Result<Value, Interruption> {
         let (started_at, clock) = (Timestamp::now(), Instant::now());
         let bad_arguments = |detail: String| {
             Err(ToolError::Unusable { tool: call.name.clone(), code: BAD_ARGUMENTS.to_owned(), detail })
@@ -169,7 +171,7 @@ impl Run<'_> {
         let result = match self.agent.tool(&call.name) {
             Some(tool) => match invented(&tool.spec.parameters, &Value::Object(call.arguments.clone()), material) {
                 Some(invented) => bad_arguments(invented.to_string()),
-                None => self.tools.call(tool, &call.arguments, self.documents, self.deadline).await,
+                None => self.tools.call(tool, &call.arguments, key, self.documents, self.deadline).await,
             },
             None => bad_arguments("this agent has no tool of that name".to_owned()),
         };

@@ -17,6 +17,8 @@ use super::error::{Denial, ToolError};
 use super::resolver::{Lookup, system_lookup};
 use crate::blocking::blocking;
 
+/// The header by which a tool can tell a repetition from a second wish.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// The largest answer that is taken, in bytes.
 const MAX_ANSWER: usize = 1 << 20;
 /// How much of an error's body is read for its reason, in bytes.
@@ -51,15 +53,16 @@ impl ToolClient {
     }
 
     /// Calls `tool` and waits for its answer, no longer than its own timeout and the task's `deadline`. Dropping the
-    /// future aborts the call.
+    /// future aborts the call. `key` goes out as `Idempotency-Key`: the same for every repetition of this call.
     pub async fn call(
         &self,
         tool: &BoundTool,
         arguments: &Map<String, Value>,
+        key: &str,
         documents: &dyn DocumentSource,
         deadline: Instant,
     ) -> Result<ToolOutput, ToolError> {
-        let call = Call { tool };
+        let call = Call { tool, key };
         let remaining = deadline.saturating_duration_since(Instant::now());
         if remaining.is_zero() {
             return Err(call.deadline());
@@ -85,6 +88,7 @@ impl Default for ToolClient {
 /// One call; knows how to name itself in errors.
 struct Call<'a> {
     tool: &'a BoundTool,
+    key: &'a str,
 }
 
 impl Call<'_> {
@@ -102,8 +106,9 @@ impl Call<'_> {
             .map_err(|error| self.without_body(error))?;
         let client = egress.client(url).map_err(|detail| self.misconfigured(detail))?;
         let json = blocking(move || body.to_string()).await;
-        let request = client.post(url.clone()).header(CONTENT_TYPE, "application/json").body(json);
-        let response = request.send().await.map_err(|error| self.unsent(&error))?;
+        let request =
+            client.post(url.clone()).header(CONTENT_TYPE, "application/json").header(IDEMPOTENCY_KEY, self.key);
+        let response = request.body(json).send().await.map_err(|error| self.unsent(&error))?;
         if response.status().is_success() { self.output(response).await } else { Err(self.refused(response).await) }
     }
 

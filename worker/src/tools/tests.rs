@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::post;
 use serde_json::{Value, json};
@@ -17,6 +17,9 @@ use super::{ToolClient, ToolError};
 pub(super) use support::tool;
 use support::{Documents, NoDocuments, Server, arguments, id, names};
 
+/// The call's name.
+const KEY: &str = "task-call-0";
+
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(30)
 }
@@ -25,7 +28,7 @@ fn soon() -> Instant {
 async fn failure(answer: impl IntoResponse + Clone + Send + Sync + 'static) -> ToolError {
     let server = Server::start(Router::new().route("/", post(move || std::future::ready(answer)))).await;
     let tool = tool(&server.url("/"), json!({}));
-    ToolClient::new().call(&tool, &arguments(json!({})), &NoDocuments, soon()).await.unwrap_err()
+    ToolClient::new().call(&tool, &arguments(json!({})), KEY, &NoDocuments, soon()).await.unwrap_err()
 }
 
 #[track_caller]
@@ -40,16 +43,25 @@ async fn arguments_go_out_and_the_answer_comes_back_with_its_keys_in_order() {
     let server = Server::echo().await;
     let tool = tool(&server.url("/"), json!({"type": "object"}));
     let output =
-        ToolClient::new().call(&tool, &arguments(json!({"b": 1, "a": 2})), &NoDocuments, soon()).await.unwrap();
+        ToolClient::new().call(&tool, &arguments(json!({"b": 1, "a": 2})), KEY, &NoDocuments, soon()).await.unwrap();
     assert_eq!(output.value.to_string(), r#"{"b":1,"a":2}"#);
     assert_eq!(output.bytes, 13);
+}
+
+#[tokio::test]
+async fn a_call_carries_its_name() {
+    let name = async |headers: HeaderMap| headers["idempotency-key"].to_str().unwrap().to_owned();
+    let server = Server::start(Router::new().route("/", post(name))).await;
+    let tool = tool(&server.url("/"), json!({}));
+    let output = ToolClient::new().call(&tool, &arguments(json!({})), KEY, &NoDocuments, soon()).await.unwrap();
+    assert_eq!(output.value, json!(KEY));
 }
 
 #[tokio::test]
 async fn an_answer_in_plain_text_is_a_string() {
     let server = Server::start(Router::new().route("/", post(async || "plain"))).await;
     let tool = tool(&server.url("/"), json!({}));
-    let output = ToolClient::new().call(&tool, &arguments(json!({})), &NoDocuments, soon()).await.unwrap();
+    let output = ToolClient::new().call(&tool, &arguments(json!({})), KEY, &NoDocuments, soon()).await.unwrap();
     assert_eq!(output.value, json!("plain"));
 }
 
@@ -66,7 +78,7 @@ async fn documents_take_the_place_of_their_ids_and_fixed_arguments_win() {
     tool.spec.fixed_arguments = arguments(json!({"mode": "fixed"}));
     // A text that only looks like an id is left alone.
     let given = json!({"document": id(1), "all": [id(2)], "note": id(1), "mode": "chosen"});
-    let output = ToolClient::new().call(&tool, &arguments(given), &Documents::of(&[1, 2]), soon()).await.unwrap();
+    let output = ToolClient::new().call(&tool, &arguments(given), KEY, &Documents::of(&[1, 2]), soon()).await.unwrap();
     let sent = |number| json!({"id": id(number), "name": "a.pdf", "media_type": "application/pdf", "content_base64": "JVBERg=="});
     assert_eq!(output.value, json!({"document": sent(1), "all": [sent(2)], "note": id(1), "mode": "fixed"}));
 }
@@ -76,7 +88,7 @@ async fn only_the_tasks_documents_are_sent() {
     let server = Server::echo().await;
     let tool = tool(&server.url("/"), json!({"properties": {"document": {"format": "document-id"}}}));
     let call = async |given: Value, documents: &Documents| {
-        ToolClient::new().call(&tool, &arguments(json!({"document": given})), documents, soon()).await.unwrap_err()
+        ToolClient::new().call(&tool, &arguments(json!({"document": given})), KEY, documents, soon()).await.unwrap_err()
     };
     let error = call(json!(id(3)), &Documents::of(&[1])).await;
     assert!(
@@ -114,13 +126,13 @@ async fn an_answer_over_a_mebibyte_is_not_taken() {
     let just_fits = json!("x".repeat((1 << 20) - 2)).to_string();
     let server = Server::start(Router::new().route("/", post(move || std::future::ready(just_fits)))).await;
     let tool = tool(&server.url("/"), json!({}));
-    ToolClient::new().call(&tool, &arguments(json!({})), &NoDocuments, soon()).await.unwrap();
+    ToolClient::new().call(&tool, &arguments(json!({})), KEY, &NoDocuments, soon()).await.unwrap();
 
     let announced = failure("x".repeat((1 << 20) + 1)).await;
     check_message(&announced, "more than 1048576 bytes");
     let server = Server::start(Router::new().route("/", post(async || Body::from_stream(endless())))).await;
     let tool = support::tool(&server.url("/"), json!({}));
-    let error = ToolClient::new().call(&tool, &arguments(json!({})), &NoDocuments, soon()).await.unwrap_err();
+    let error = ToolClient::new().call(&tool, &arguments(json!({})), KEY, &NoDocuments, soon()).await.unwrap_err();
     assert!(matches!(error, ToolError::TooLarge { max: 1_048_576, .. }), "{error}");
 }
 
@@ -132,10 +144,10 @@ async fn the_tools_timeout_may_be_retried_and_the_tasks_deadline_not() {
         let server = Server::start(router).await;
         let mut tool = tool(&server.url("/"), json!({}));
         let in_time = Instant::now() + Duration::from_millis(50);
-        let error = ToolClient::new().call(&tool, &arguments(json!({})), &NoDocuments, in_time).await.unwrap_err();
+        let error = ToolClient::new().call(&tool, &arguments(json!({})), KEY, &NoDocuments, in_time).await.unwrap_err();
         assert!(matches!(error, ToolError::Deadline { .. }), "{error}");
         tool.spec.timeout = Duration::from_millis(50);
-        let error = ToolClient::new().call(&tool, &arguments(json!({})), &NoDocuments, soon()).await.unwrap_err();
+        let error = ToolClient::new().call(&tool, &arguments(json!({})), KEY, &NoDocuments, soon()).await.unwrap_err();
         assert!(matches!(error, ToolError::Retryable { retry_after: None, .. }), "{error}");
         check_message(&error, "no answer within its timeout of 50ms");
     }
@@ -145,7 +157,8 @@ async fn the_tools_timeout_may_be_retried_and_the_tasks_deadline_not() {
 async fn a_deadline_that_passed_makes_no_call() {
     let server = Server::echo().await;
     let tool = tool(&server.url("/"), json!({}));
-    let error = ToolClient::new().call(&tool, &arguments(json!({})), &NoDocuments, Instant::now()).await.unwrap_err();
+    let error =
+        ToolClient::new().call(&tool, &arguments(json!({})), KEY, &NoDocuments, Instant::now()).await.unwrap_err();
     assert!(matches!(error, ToolError::Deadline { .. }), "{error}");
     assert_eq!(server.calls(), 0);
 }
@@ -201,7 +214,7 @@ async fn a_tool_that_is_not_there_is_the_operators_business() {
 #[tokio::test]
 async fn a_server_that_is_down_may_be_retried() {
     let tool = tool(&Server::gone().await, json!({}));
-    let error = ToolClient::new().call(&tool, &arguments(json!({})), &NoDocuments, soon()).await.unwrap_err();
+    let error = ToolClient::new().call(&tool, &arguments(json!({})), KEY, &NoDocuments, soon()).await.unwrap_err();
     assert!(matches!(error, ToolError::Retryable { .. }), "{error}");
     check_message(&error, "refused");
 }
@@ -211,7 +224,7 @@ async fn a_name_is_dialled_at_the_address_that_was_checked() {
     let server = Server::echo().await;
     let client = ToolClient::with_lookup(&names(&[("toolserver", &["127.0.0.1"])]));
     let tool = tool(&format!("http://toolserver:{}/", server.address.port()), json!({}));
-    client.call(&tool, &arguments(json!({})), &NoDocuments, soon()).await.unwrap();
+    client.call(&tool, &arguments(json!({})), KEY, &NoDocuments, soon()).await.unwrap();
     assert_eq!(server.calls(), 1);
 }
 
@@ -229,7 +242,7 @@ async fn a_name_that_leads_out_is_denied() {
     for (host, expected) in [("outside", external), ("metadata", link), ("rebound", external), ("mapped", link)] {
         // https has the same resolver; its client also needs the system's certificates, which a bare machine lacks.
         let tool = tool(&format!("http://{host}:9/"), json!({}));
-        let error = client.call(&tool, &arguments(json!({})), &NoDocuments, soon()).await.unwrap_err();
+        let error = client.call(&tool, &arguments(json!({})), KEY, &NoDocuments, soon()).await.unwrap_err();
         let ToolError::Denied { reason: Denial::Address { host: named, why, .. }, .. } = &error else {
             panic!("{error}")
         };
@@ -237,7 +250,7 @@ async fn a_name_that_leads_out_is_denied() {
         check_message(&error, &format!("{host} leads to "));
     }
     let unknown = tool("http://nowhere:9/", json!({}));
-    let error = client.call(&unknown, &arguments(json!({})), &NoDocuments, soon()).await.unwrap_err();
+    let error = client.call(&unknown, &arguments(json!({})), KEY, &NoDocuments, soon()).await.unwrap_err();
     assert!(matches!(error, ToolError::Retryable { .. }), "{error}");
 }
 
@@ -252,7 +265,7 @@ async fn an_address_in_the_endpoint_is_checked_like_a_name() {
         ("0.0.0.0", Forbidden::NotAHost),
     ] {
         let tool = tool(&format!("http://{host}:9/"), json!({}));
-        let error = ToolClient::new().call(&tool, &arguments(json!({})), &NoDocuments, soon()).await.unwrap_err();
+        let error = ToolClient::new().call(&tool, &arguments(json!({})), KEY, &NoDocuments, soon()).await.unwrap_err();
         let ToolError::Denied { reason: Denial::Address { why, .. }, .. } = &error else { panic!("{error}") };
         assert_eq!(*why, expected, "{host}");
     }
@@ -262,12 +275,12 @@ async fn an_address_in_the_endpoint_is_checked_like_a_name() {
 async fn the_external_network_is_open_only_to_a_tool_bound_for_it() {
     let mut tool = tool("http://169.254.169.254:9/", json!({}));
     tool.network = Network::Any;
-    let error = ToolClient::new().call(&tool, &arguments(json!({})), &NoDocuments, soon()).await.unwrap_err();
+    let error = ToolClient::new().call(&tool, &arguments(json!({})), KEY, &NoDocuments, soon()).await.unwrap_err();
     assert!(matches!(error, ToolError::Denied { .. }), "{error}");
     let server = Server::echo().await;
     let mut local = support::tool(&server.url("/"), json!({}));
     local.network = Network::Any;
-    ToolClient::new().call(&local, &arguments(json!({})), &NoDocuments, soon()).await.unwrap();
+    ToolClient::new().call(&local, &arguments(json!({})), KEY, &NoDocuments, soon()).await.unwrap();
 }
 
 fn endless() -> impl futures::Stream<Item = std::io::Result<Vec<u8>>> {

@@ -69,6 +69,7 @@ async fn a_tool_that_keeps_failing_makes_a_dead_letter_when_the_retries_are_spen
     assert_ended(&ended, TaskState::Dead, StopReason::ToolError);
     assert_says(&ended, &["lookup", "500"]);
     assert_eq!((ended.failures, tool.calls().len()), (3, 3), "one execution and two retries");
+    assert!(tool.keys().iter().all(|key| *key == tool.keys()[0]), "by its name it is one call: {:?}", tool.keys());
     let retries = world.events(ended.id).await.into_iter().filter(|kind| *kind == EventKind::Retrying).count();
     assert_eq!(retries, 2);
     world.metric_is(r#"openclaw_tool_calls_total{agent="helper",outcome="error",tool="lookup"}"#, 3.0).await;

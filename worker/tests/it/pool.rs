@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use types::{StopReason, TaskState};
+use store::NewTask;
+use types::{StopReason, TaskClass, TaskState};
 
 use crate::model::{Scripted, Turn};
 use crate::world::{Setup, assert_ended, talker, task, until};
@@ -44,6 +45,46 @@ async fn a_deep_queue_grows_the_pool_to_its_maximum_and_idleness_brings_it_back(
         assert!(world.pool_workers().iter().sum::<f64>() <= 4.0);
     }
     until("two are recycled", || world.pool_workers() == [2.0, 0.0, 0.0]).await;
+}
+
+#[tokio::test]
+async fn a_slot_is_kept_for_those_who_wait_in_person() {
+    let model = Arc::new(Scripted::always(Turn::Gated("done")));
+    let mut setup = Setup::new(talker(), &model);
+    (setup.limits.warm, setup.limits.max, setup.limits.reserved_interactive_slots) = (3, 3, 1);
+    let world = setup.start().await;
+    let mut tasks = Vec::new();
+    for _ in 0..5 {
+        tasks.push(world.accept(of_class(TaskClass::Batch)).await);
+    }
+    model.generating(2).await;
+    until("one is idle", || world.pool_workers() == [1.0, 2.0, 0.0]).await;
+    tasks.push(world.accept(of_class(TaskClass::Interactive)).await);
+    model.generating(3).await;
+    model.gate.add_permits(tasks.len());
+    for id in tasks {
+        assert_ended(&world.end_of(id).await, TaskState::Succeeded, StopReason::Completed);
+    }
+}
+
+#[tokio::test]
+async fn the_pool_grows_for_one_who_waits_in_person() {
+    let model = Arc::new(Scripted::always(Turn::Gated("done")));
+    let mut setup = Setup::new(talker(), &model);
+    (setup.limits.warm, setup.limits.max) = (1, 2);
+    let world = setup.start().await;
+    let long = world.accept(of_class(TaskClass::Normal)).await;
+    model.generating(1).await;
+    let person = world.accept(of_class(TaskClass::Interactive)).await;
+    model.generating(2).await;
+    model.gate.add_permits(2);
+    for id in [long, person] {
+        assert_ended(&world.end_of(id).await, TaskState::Succeeded, StopReason::Completed);
+    }
+}
+
+fn of_class(class: TaskClass) -> NewTask {
+    NewTask { class, ..task("Hello") }
 }
 
 #[tokio::test]

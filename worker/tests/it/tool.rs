@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Json;
 use axum::Router;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde_json::{Value, json};
@@ -14,19 +14,20 @@ use tokio::net::TcpListener;
 /// Ends with the test's runtime.
 pub struct Tool {
     address: SocketAddr,
-    calls: Arc<Mutex<Vec<Value>>>,
+    calls: Arc<Mutex<Vec<(String, Value)>>>,
 }
 
 impl Tool {
     /// Answers the nth call, from 0.
     pub async fn start<R: IntoResponse>(answer: impl Fn(usize) -> R + Send + Sync + 'static) -> Tool {
-        let calls: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let calls: Arc<Mutex<Vec<(String, Value)>>> = Arc::default();
         let seen = calls.clone();
         let answer = Arc::new(answer);
-        let handler = move |Json(body): Json<Value>| {
+        let handler = move |headers: HeaderMap, Json(body): Json<Value>| {
             let number = {
                 let mut seen = seen.lock().unwrap();
-                seen.push(body);
+                let key = headers["idempotency-key"].to_str().unwrap().to_owned();
+                seen.push((key, body));
                 seen.len() - 1
             };
             let response: Response = answer(number).into_response();
@@ -51,7 +52,12 @@ impl Tool {
 
     /// The bodies of all calls.
     pub fn calls(&self) -> Vec<Value> {
-        self.calls.lock().unwrap().clone()
+        self.calls.lock().unwrap().iter().map(|(_, body)| body.clone()).collect()
+    }
+
+    /// The names that all calls carried.
+    pub fn keys(&self) -> Vec<String> {
+        self.calls.lock().unwrap().iter().map(|(key, _)| key.clone()).collect()
     }
 }
 
