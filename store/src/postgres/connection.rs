@@ -10,7 +10,7 @@ use sqlx::{ConnectOptions, Connection, Error};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::faults::is_lost;
-use crate::sql::{Dialect, Query, Row, Sql, Writing};
+use crate::sql::{Dialect, Query, Row, SessionId, Sql, Writing, query};
 
 /// How long a statement may take. The server gives up first ([`SESSION`]) where it lives.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -69,8 +69,24 @@ fn silence() -> Error {
     Error::Io(io::Error::new(io::ErrorKind::TimedOut, "the server does not answer"))
 }
 
-/// The connection that writes; one that leads.
-pub(crate) struct Session(pub(crate) PgConnection);
+/// A connection of a purpose of its own: the one that writes, the one that leads.
+pub(crate) struct Session {
+    connection: PgConnection,
+    id: SessionId,
+}
+
+impl Session {
+    pub(crate) async fn open(options: &PgConnectOptions, patience: Duration) -> Result<Self, Error> {
+        let mut connection = connect(options, patience).await?;
+        let id = query(
+            "SELECT CAST(pid AS TEXT) || ' ' || CAST(backend_start AS TEXT) AS id FROM pg_stat_activity
+             WHERE pid = pg_backend_pid()",
+        );
+        let rows = within(connection.rows(id)).await?;
+        let id = SessionId(rows.first().ok_or(Error::RowNotFound)?.get("id")?);
+        Ok(Session { connection, id })
+    }
+}
 
 #[async_trait]
 impl Sql for Session {
@@ -79,19 +95,42 @@ impl Sql for Session {
     }
 
     async fn execute(&mut self, query: Query) -> Result<u64, Error> {
-        within(self.0.execute(query)).await
+        within(self.connection.execute(query)).await
     }
 
     async fn rows(&mut self, query: Query) -> Result<Vec<Row>, Error> {
-        within(self.0.rows(query)).await
+        within(self.connection.rows(query)).await
     }
 }
 
 #[async_trait]
 impl Writing for Session {
+    fn session(&self) -> SessionId {
+        self.id.clone()
+    }
+
+    async fn outlive(&mut self, lost: &SessionId) -> Result<(), Error> {
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            // A session of the same role may be ended. It is looked for by its beginning too: ids of processes return.
+            let end = query(
+                "SELECT COUNT(pg_terminate_backend(pid)) AS alive FROM pg_stat_activity
+                 WHERE CAST(pid AS TEXT) || ' ' || CAST(backend_start AS TEXT) = $1",
+            );
+            let rows = self.rows(end.bind(&lost.0)).await?;
+            if rows.first().ok_or(Error::RowNotFound)?.get::<i64>("alive")? == 0 {
+                return Ok(());
+            }
+            if give_up < Instant::now() {
+                return Err(silence());
+            }
+            sleep(PAUSES.0).await;
+        }
+    }
+
     async fn close(self: Box<Self>) {
         // A server that does not hear it finds out.
-        let _ = within(self.0.close()).await;
+        let _ = within(self.connection.close()).await;
     }
 }
 

@@ -7,12 +7,18 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::connection::{Session, connect};
+use super::connection::Session;
 use crate::controls::Leadership;
 use crate::sql::{Sql, query};
 
 /// The lock, among those of the same database: "Talon" in hexadecimal.
 const LOCK: i64 = 0x0054_616c_6f6e;
+
+/// Puts the differences of the figures together once they are many. It shows as well that the session lives.
+const SUM_UP: &str = "WITH differences AS (
+        DELETE FROM task_figures WHERE 100 < (SELECT COUNT(*) FROM task_figures) RETURNING state, class, count)
+    INSERT INTO task_figures (state, class, count)
+    SELECT state, class, SUM(count) FROM differences GROUP BY state, class HAVING SUM(count) <> 0";
 
 /// A process that does not reach the server is no leader now; it asks again soon.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -39,12 +45,12 @@ impl Candidate {
         let mut place = self.session.lock().await;
         let mut held = match place.take() {
             Some(held) => held,
-            None => Held { session: Session(connect(&self.options, PATIENCE).await?), leads: None },
+            None => Held { session: Session::open(&self.options, PATIENCE).await?, leads: None },
         };
         // A session that fails is dropped, and the lock with it.
         let since = match held.leads {
             Some(since) => {
-                held.session.rows(query("SELECT COUNT(*) AS alive")).await?;
+                held.session.execute(query(SUM_UP)).await?;
                 Some(since)
             }
             None => {

@@ -22,7 +22,7 @@ use crate::change::Change;
 use crate::controls::Leadership;
 use crate::error::StoreError;
 use crate::sql::{Backend, Sql, SqlStore, Writing};
-use connection::{Reader, Session, connect};
+use connection::{Reader, Session};
 use faults::Faults;
 use hints::Hints;
 use leader::Candidate;
@@ -59,7 +59,7 @@ impl Backend for Postgres {
     }
 
     async fn writer(&self) -> Result<Box<dyn Writing>, Error> {
-        let mut session = Session(connect(&self.writing, RECONNECT_PATIENCE).await?);
+        let mut session = Session::open(&self.writing, RECONNECT_PATIENCE).await?;
         self.time.measure(&mut session).await?;
         Ok(Box::new(session))
     }

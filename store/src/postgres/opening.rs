@@ -43,8 +43,8 @@ pub(crate) async fn open(settings: PostgresSettings) -> Result<PostgresStore, St
     let _ = connection.close().await;
 
     let writing = options.clone().options(WRITING);
-    let writer = connect(&writing, settings.connect_timeout).await;
-    let mut writer = Session(writer.map_err(|error| faults.during("open a connection to write", error))?);
+    let writer = Session::open(&writing, settings.connect_timeout).await;
+    let mut writer = writer.map_err(|error| faults.during("open a connection to write", error))?;
     let time = ServerTime::default();
     time.measure(&mut writer).await.map_err(|error| faults.during("tell the time", error))?;
     let readers = PgPoolOptions::new()

@@ -34,7 +34,8 @@ pub(crate) async fn migrate(connection: &mut PgConnection) -> Result<(), Error> 
     let versions = VERSIONS.map(|(version, name, sql)| {
         Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, SqlStr::from_static(sql), false)
     });
-    Migrator::with_migrations(versions.into()).run(connection).await.map_err(|error| match error {
+    let migrator = Migrator::with_migrations(versions.into());
+    migrator.run_direct(None, connection, false).await.map_err(|error| match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error,
         other => Error::Migrate(Box::new(other)),
     })

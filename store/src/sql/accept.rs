@@ -26,6 +26,10 @@ impl Request for Accept {
 
     const DOING: &'static str = "accept tasks";
 
+    fn weight(&self) -> usize {
+        self.tasks.len()
+    }
+
     async fn apply(requests: &[&Self], tx: &mut Transaction<'_>) -> Result<Vec<Self::Answer>, Error> {
         let mut acceptance = Acceptance::look(requests, tx).await?;
         let mut answers = Vec::with_capacity(requests.len());

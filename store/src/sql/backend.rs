@@ -39,9 +39,19 @@ pub(crate) trait Backend: Send + Sync + 'static {
     async fn released(&self);
 }
 
+/// What the server calls a session; nothing where there is no server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SessionId(pub(crate) String);
+
 /// A connection that writes.
 #[async_trait]
 pub(crate) trait Writing: Sql {
+    /// What the server calls it.
+    fn session(&self) -> SessionId;
+
+    /// Waits until a session whose connection was lost does nothing any more.
+    async fn outlive(&mut self, lost: &SessionId) -> Result<(), Error>;
+
     /// Ends it in peace.
     async fn close(self: Box<Self>);
 }

@@ -38,6 +38,7 @@ mod transaction;
 mod transition;
 mod webhook;
 mod withhold;
+mod witness;
 mod writer;
 
 use std::sync::Arc;
@@ -65,7 +66,7 @@ use crate::step::{Event, NewStep, Step};
 use crate::store::{Cancelling, Edit, Fence, LeaseSweep, Opened, Purging, Renewal, Requeueing, Store, Swept, Waiting};
 use crate::task::{AcceptError, Accepted, NewTask, Task, TaskFilter, TaskPage};
 use crate::webhook::{Webhook, WebhookState, Webhooks};
-pub(crate) use backend::{Backend, Writing};
+pub(crate) use backend::{Backend, SessionId, Writing};
 pub(crate) use connection::Sql;
 pub(crate) use dialect::Dialect;
 pub(crate) use query::{Given, Query, query};

@@ -24,6 +24,11 @@ pub(crate) trait Request: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// How many tasks it is about, more or less.
+    fn weight(&self) -> usize {
+        1
+    }
+
     /// Carries out requests that were made at the same time, and answers each, in order.
     async fn apply(requests: &[&Self], tx: &mut Transaction<'_>) -> Result<Vec<Self::Answer>, Error>;
 }
@@ -75,6 +80,8 @@ pub(crate) trait Write: Any + Send {
 
     fn tasks(&self) -> Vec<TaskId>;
 
+    fn weight(&self) -> usize;
+
     /// Carries it out together with others of its kind.
     async fn apply(&mut self, others: &mut [Box<dyn Write>], tx: &mut Transaction<'_>) -> Result<(), Error>;
 
@@ -112,6 +119,10 @@ impl<R: Request> Write for Pending<R> {
 
     fn tasks(&self) -> Vec<TaskId> {
         self.request.tasks()
+    }
+
+    fn weight(&self) -> usize {
+        self.request.weight()
     }
 
     async fn apply(&mut self, others: &mut [Box<dyn Write>], tx: &mut Transaction<'_>) -> Result<(), Error> {

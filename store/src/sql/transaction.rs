@@ -13,6 +13,7 @@ use super::query::Query;
 use super::row::Row;
 use super::standing::Standing;
 use super::transition::{End, Transition};
+use super::witness::Witness;
 use crate::audit::Actor;
 use crate::change::Change;
 use crate::step::EventKind;
@@ -143,6 +144,11 @@ impl<'c> Transaction<'c> {
         self.transit(task.id, end.at(self.now));
         self.audit(actor, "task.end", &task.id.to_string(), details.clone());
         self.event(task.id, kind, state, details);
+    }
+
+    /// The last event, by which the commit can be recognised; before it is written.
+    pub(crate) fn witness(&self) -> Option<Witness> {
+        self.pending.events.rows.last().map(|row| Witness::new(row))
     }
 
     /// Writes what was decided, for those who read or delete such rows in this transaction.

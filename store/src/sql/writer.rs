@@ -3,16 +3,19 @@
 //!
 //! A refusal is an answer: it is decided before anything is written. A fault undoes the whole transaction, and then each
 //! write of it is tried alone, so that no caller pays for another's fault. Answers leave after the commit.
+//!
+//! A commit whose answer is lost with the connection is looked up on the next one: it is done, or it is done again.
 
 use std::sync::Arc;
 
 use sqlx::Error;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use super::backend::{Backend, Writing};
+use super::backend::{Backend, SessionId, Writing};
 use super::query::query;
 use super::request::{Pending, Request, Write};
 use super::transaction::{Limits, Transaction};
+use super::witness::Witness;
 use crate::change::Change;
 use crate::clock::Clock;
 use crate::error::StoreError;
@@ -20,8 +23,10 @@ use crate::fault;
 use crate::metrics::StoreMetrics;
 use crate::step::EventKind;
 
-/// Writes that share a transaction at most; bounds how long a caller waits for others' work.
+/// Writes that share a transaction at most, and tasks that they are about; bounds how long a caller waits for others'
+/// work.
 const MAX_BATCH: usize = 512;
+const MAX_WEIGHT: usize = 4096;
 
 /// Writes that may wait; further callers wait to hand theirs over.
 const MAX_WAITING: usize = 1024;
@@ -78,19 +83,24 @@ impl<B: Backend> WriterLoop<B> {
         let mut received = Vec::with_capacity(MAX_BATCH);
         let mut closed = Vec::new();
         while messages.recv_many(&mut received, MAX_BATCH).await > 0 {
-            let mut writes = Vec::with_capacity(received.len());
+            let (mut writes, mut weight) = (Vec::with_capacity(received.len()), 0);
             for message in received.drain(..) {
                 match message {
-                    Message::Write(write) => writes.push(write),
+                    Message::Write(write) => {
+                        weight += write.weight();
+                        if MAX_WEIGHT < weight {
+                            self.write(group(std::mem::take(&mut writes))).await;
+                            weight = write.weight();
+                        }
+                        writes.push(write);
+                    }
                     Message::Close(reply) => {
                         messages.close();
                         closed.push(reply);
                     }
                 }
             }
-            if !writes.is_empty() {
-                self.write(group(writes)).await;
-            }
+            self.write(group(writes)).await;
         }
         if let Some(connection) = self.connection {
             connection.close().await;
@@ -138,34 +148,76 @@ impl<B: Backend> WriterLoop<B> {
         write.answer(result.map_err(|error| self.backend.fault(doing, error)));
     }
 
-    /// All of them or none.
+    /// All of them or none. A connection that is lost on the way is made anew, and what it left undone is done again.
     async fn commit(&mut self, writes: &mut [Box<dyn Write>]) -> Result<(), Error> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => self.backend.writer().await?,
-        };
-        match self.transact(&mut *connection, writes).await {
-            Ok(changes) => {
-                self.connection = Some(connection);
-                self.tell(&changes);
-                Ok(())
-            }
-            Err(error) => {
-                if !self.backend.is_lost(&error) {
-                    // Fails where SQLite has rolled back by itself, as it does when the disk is full.
-                    let _ = connection.execute(query("ROLLBACK")).await;
+        let mut is_again = false;
+        loop {
+            let mut connection = match self.connection.take() {
+                Some(connection) => connection,
+                None => self.backend.writer().await?,
+            };
+            let fault = match self.transact(&mut *connection, writes).await {
+                Ok(changes) => {
                     self.connection = Some(connection);
+                    self.tell(&changes);
+                    return Ok(());
                 }
-                Err(error)
+                Err(fault) => fault,
+            };
+            if !self.backend.is_lost(&fault.error) {
+                // Fails where SQLite has rolled back by itself, as it does when the disk is full.
+                let _ = connection.execute(query("ROLLBACK")).await;
+                self.connection = Some(connection);
+                return Err(fault.error);
             }
+            if let Some((changes, witness)) = fault.unknown {
+                let session = connection.session();
+                drop(connection);
+                let Some(witness) = witness else { return Err(fault.error) };
+                if self.is_committed(&session, &witness).await? {
+                    self.tell(&changes);
+                    return Ok(());
+                }
+            }
+            if is_again {
+                return Err(fault.error);
+            }
+            is_again = true;
         }
+    }
+
+    /// What became of a commit whose answer was lost with the connection.
+    async fn is_committed(&mut self, lost: &SessionId, witness: &Witness) -> Result<bool, Error> {
+        let mut connection = self.backend.writer().await?;
+        connection.outlive(lost).await?;
+        let is_there = witness.is_there(&mut *connection).await?;
+        self.connection = Some(connection);
+        Ok(is_there)
     }
 
     async fn transact(
         &mut self,
         connection: &mut dyn Writing,
         writes: &mut [Box<dyn Write>],
-    ) -> Result<Vec<Change>, Error> {
+    ) -> Result<Vec<Change>, Fault> {
+        let (changes, witness) =
+            self.prepare(connection, writes).await.map_err(|error| Fault { error, unknown: None })?;
+        fault::point("committing");
+        match connection.execute(query("COMMIT")).await {
+            Ok(_) => {
+                fault::point("committed");
+                Ok(changes)
+            }
+            Err(error) => Err(Fault { error, unknown: Some((changes, witness)) }),
+        }
+    }
+
+    /// Everything but the commit.
+    async fn prepare(
+        &mut self,
+        connection: &mut dyn Writing,
+        writes: &mut [Box<dyn Write>],
+    ) -> Result<(Vec<Change>, Option<Witness>), Error> {
         let begin = connection.dialect().begin();
         connection.execute(query(begin)).await?;
         let mut tx = Transaction::new(connection, self.limits, self.clock.now());
@@ -176,11 +228,8 @@ impl<B: Backend> WriterLoop<B> {
                 first.apply(others, &mut tx).await?;
             }
         }
-        let changes = tx.into_changes().await?;
-        fault::point("committing");
-        connection.execute(query("COMMIT")).await?;
-        fault::point("committed");
-        Ok(changes)
+        let witness = tx.witness();
+        Ok((tx.into_changes().await?, witness))
     }
 
     fn tell(&self, changes: &[Change]) {
@@ -200,6 +249,13 @@ impl<B: Backend> WriterLoop<B> {
             metrics.finished(change.state);
         }
     }
+}
+
+/// Why a transaction was not seen to be committed.
+struct Fault {
+    error: Error,
+    /// What it would have changed, where it may be committed all the same.
+    unknown: Option<(Vec<Change>, Option<Witness>)>,
 }
 
 /// The same error for another caller.

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::change::Change;
 use crate::controls::Leadership;
 use crate::error::StoreError;
-use crate::sql::{Backend, Sql, SqlStore, Writing};
+use crate::sql::{Backend, SessionId, Sql, SqlStore, Writing};
 use faults::Faults;
 use lock::OwnerLock;
 pub use settings::SqliteSettings;
@@ -86,6 +86,14 @@ impl Backend for Sqlite {
 
 #[async_trait]
 impl Writing for SqliteConnection {
+    fn session(&self) -> SessionId {
+        SessionId::default()
+    }
+
+    async fn outlive(&mut self, _: &SessionId) -> Result<(), Error> {
+        Ok(())
+    }
+
     async fn close(self: Box<Self>) {
         // What is not in the main file yet is in the log beside it, and found there at the next start.
         let _ = Connection::close(*self).await;

@@ -12,22 +12,32 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use store::{
     Cancelling, Clock, Concurrency, Edit, Ended, Ending, EventKind, Fence, LeaseSweep, NewTask, Opened, Purging,
-    Renewal, Requeueing, Retention, Scope, SqliteSettings, SqliteStore, Store, StoreError, Waiting, Withheld,
+    Renewal, Requeueing, Retention, Scope, Store, StoreError, Waiting, Withheld,
 };
-use tempfile::TempDir;
 use types::{TaskClass, TaskId, TaskState, Timestamp};
 
-use crate::world::{LEASE, SECOND, actor, clock, complete, failure, new_step, new_task, retry, settings, worker};
+use crate::world::{Home, LEASE, Limits, SECOND, actor, clock, complete, failure, new_step, new_task, retry, worker};
 
 const SEEDS: u64 = 24;
 const ACTS: usize = 150;
+const LIMITS: Limits = Limits { max_queued: 12, max_losses: 2 };
 
 #[tokio::test]
 async fn the_laws_hold_in_any_order_of_events() {
+    live(SEEDS, async |clock: Clock| Home::file(LIMITS, &clock)).await;
+}
+
+#[tokio::test]
+async fn the_laws_hold_in_any_order_of_events_on_a_server() {
+    live(SEEDS / 4, async |clock: Clock| Home::server(LIMITS, &clock).await).await;
+}
+
+async fn live(seeds: u64, home: impl AsyncFn(Clock) -> Home) {
     // One seed is new in every run; it is printed, as the others are, when a law is broken.
-    for seed in (0..SEEDS).chain([rand::random()]) {
+    for seed in (0..seeds).chain([rand::random()]) {
         println!("seed {seed}");
-        let mut life = Life::begin(seed).await;
+        let clock = clock();
+        let mut life = Life::begin(seed, home(clock.clone()).await, clock).await;
         for _ in 0..ACTS {
             life.act().await;
         }
@@ -50,7 +60,7 @@ struct Known {
 
 struct Life {
     random: StdRng,
-    settings: SqliteSettings,
+    home: Home,
     clock: Clock,
     store: Arc<dyn Store>,
     tasks: Vec<TaskId>,
@@ -60,17 +70,14 @@ struct Life {
     fences: Vec<Fence>,
     /// How attempts ended: asked again in the same way, the store answers the same.
     outcomes: HashMap<Fence, (Discriminant<Ending>, Ended)>,
-    _folder: TempDir,
 }
 
 impl Life {
-    async fn begin(seed: u64) -> Self {
-        let (folder, clock) = (TempDir::new().unwrap(), clock());
-        let settings = SqliteSettings { max_losses: 2, max_queued: 12, ..settings(folder.path(), &clock) };
-        let store = Arc::new(SqliteStore::open(settings.clone()).await.unwrap());
+    async fn begin(seed: u64, home: Home, clock: Clock) -> Self {
+        let store = home.open().await;
         let random = StdRng::seed_from_u64(seed);
         let (tasks, known, pauses, fences, outcomes) = Default::default();
-        Life { random, settings, clock, store, tasks, known, pauses, fences, outcomes, _folder: folder }
+        Life { random, home, clock, store, tasks, known, pauses, fences, outcomes }
     }
 
     async fn act(&mut self) {
@@ -314,10 +321,14 @@ impl Life {
         self.store.sweep(self.random.random_range(1..20), LeaseSweep::Expire).await.unwrap();
     }
 
-    /// The process dies and another opens the file: no one holds anything, and those who held do not know.
+    /// The process dies and another begins. A file has one owner, so then no one holds anything, and those who held do
+    /// not know.
     async fn restart(&mut self) {
         self.store.close().await;
-        self.store = Arc::new(SqliteStore::open(self.settings.clone()).await.unwrap());
+        self.store = self.home.open().await;
+        if !self.home.has_one_owner() {
+            return;
+        }
         for (_, until) in self.known.values_mut().filter_map(|known| known.current.as_mut()) {
             *until = (*until).min(self.clock.now());
         }

@@ -40,7 +40,13 @@ pub struct World {
     pub store: Arc<dyn Store>,
     pub clock: Clock,
     pub worker: WorkerId,
-    _folder: Option<TempDir>,
+    _home: Home,
+}
+
+/// Where a store lies; it can be opened there again.
+pub enum Home {
+    File(SqliteSettings, #[expect(dead_code, reason = "removed when dropped")] TempDir),
+    Server(PostgresSettings),
 }
 
 pub fn clock() -> Clock {
@@ -51,26 +57,46 @@ pub fn settings(folder: &Path, clock: &Clock) -> SqliteSettings {
     SqliteSettings { clock: clock.clone(), ..SqliteSettings::new(folder.join("talon.db")) }
 }
 
-pub async fn sqlite(limits: Limits) -> World {
-    let (folder, clock) = (TempDir::new().unwrap(), clock());
-    let Limits { max_queued, max_losses } = limits;
-    let settings = SqliteSettings { max_queued, max_losses, ..settings(folder.path(), &clock) };
-    let store = Arc::new(SqliteStore::open(settings).await.unwrap());
-    World { store, clock, worker: worker(0), _folder: Some(folder) }
-}
-
-pub async fn postgres(limits: Limits) -> World {
-    let clock = clock();
-    let settings = PostgresSettings { clock: clock.clone(), ..postgres_settings().await };
-    let Limits { max_queued, max_losses } = limits;
-    let store = Arc::new(PostgresStore::open(PostgresSettings { max_queued, max_losses, ..settings }).await.unwrap());
-    World { store, clock, worker: worker(0), _folder: None }
-}
-
 /// Of a new database on the server that all tests share; two connections to read by, as there are many stores.
 pub async fn postgres_settings() -> PostgresSettings {
     let url = testbed::Postgres::shared().await.database().await;
     PostgresSettings { readers: 2, ..PostgresSettings::new(url) }
+}
+
+impl Home {
+    pub fn file(limits: Limits, clock: &Clock) -> Self {
+        let folder = TempDir::new().unwrap();
+        let Limits { max_queued, max_losses } = limits;
+        Home::File(SqliteSettings { max_queued, max_losses, ..settings(folder.path(), clock) }, folder)
+    }
+
+    pub async fn server(limits: Limits, clock: &Clock) -> Self {
+        let Limits { max_queued, max_losses } = limits;
+        let settings = postgres_settings().await;
+        Home::Server(PostgresSettings { max_queued, max_losses, clock: clock.clone(), ..settings })
+    }
+
+    pub async fn open(&self) -> Arc<dyn Store> {
+        match self {
+            Home::File(settings, _) => Arc::new(SqliteStore::open(settings.clone()).await.unwrap()),
+            Home::Server(settings) => Arc::new(PostgresStore::open(settings.clone()).await.unwrap()),
+        }
+    }
+
+    /// Whether it has one owner, so that whoever opens it knows that all earlier holders are gone.
+    pub fn has_one_owner(&self) -> bool {
+        matches!(self, Home::File(..))
+    }
+}
+
+pub async fn sqlite(limits: Limits) -> World {
+    let clock = clock();
+    World::at(Home::file(limits, &clock), clock).await
+}
+
+pub async fn postgres(limits: Limits) -> World {
+    let clock = clock();
+    World::at(Home::server(limits, &clock).await, clock).await
 }
 
 pub fn worker(slot: u32) -> WorkerId {
@@ -135,6 +161,10 @@ pub fn unknown_document() -> DocumentId {
 }
 
 impl World {
+    async fn at(home: Home, clock: Clock) -> Self {
+        World { store: home.open().await, clock, worker: worker(0), _home: home }
+    }
+
     pub async fn accept(&self, task: NewTask) -> Accepted {
         self.try_accept(task).await.unwrap()
     }

@@ -1,3 +1,0 @@
-//! The store in PostgreSQL keeps the contract.
-
-crate::conformance::keeps_the_contract!(crate::world::postgres);
