@@ -1,7 +1,7 @@
 # The project's commands. `make demo` needs a Rust toolchain, gcc and make, and nothing else; `make test` needs python3
-# with venv and npm too, and has apt install them where they are missing.
+# with venv, npm, redis-server, postgresql and prometheus too, and has apt install them where they are missing.
 
-.PHONY: help demo eval test lint fmt clippy doc deny deny-advisories typos bench bench-peers bench-server model
+.PHONY: help demo eval test chaos lint fmt clippy doc deny deny-advisories typos bench bench-peers bench-server model
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile
@@ -15,6 +15,13 @@ eval: ## score the agents on the cases of config/evals
 # Candle's threads spin while they wait; with several tests at once they would only keep each other from working.
 test: ## every test of every crate, and the documentation's examples
 	CANDLE_NUM_THREADS=1 cargo test --workspace
+
+# Needs root, for a disk that fills, and what `make test` needs. A seed that failed runs again with SEED=.
+SEEDS ?= 20
+chaos: ## kill, stop, cut off and fill everything, by seed, and account for every task; SEEDS=200, SEED=17, FROM=1, LANES=2
+	cargo build --package talon
+	cargo run --package chaos -- $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(if $(FROM),--from $(FROM)) \
+		$(if $(LANES),--lanes $(LANES)) $(if $(LAYOUT),--layout $(LAYOUT))
 
 lint: fmt clippy doc deny typos ## everything that is checked besides the tests
 

@@ -42,10 +42,8 @@ pub struct Settings {
 pub struct Ran {
     /// Whether every check held in every seed.
     pub is_good: bool,
-    /// The sum, for people.
+    /// The sum, for people; it names the file with everything as JSON.
     pub summary: String,
-    /// Everything, for machines.
-    pub json: String,
 }
 
 /// Runs seeds and prints a line for each.
@@ -65,11 +63,11 @@ pub async fn run(settings: Settings) -> Ran {
     };
     futures::future::join_all((0..settings.lanes).map(|_| lane())).await;
     let report = report.into_inner();
-    Ran {
-        is_good: report.seeds.iter().all(report::Outcome::is_good),
-        summary: report.summary(),
-        json: serde_json::to_string_pretty(&report).unwrap(),
-    }
+    let file = evidence_folder().join("report.json");
+    std::fs::create_dir_all(evidence_folder()).unwrap();
+    std::fs::write(&file, serde_json::to_string_pretty(&report).unwrap()).unwrap();
+    let summary = format!("{}\nreport: {}", report.summary(), file.display());
+    Ran { is_good: report.seeds.iter().all(report::Outcome::is_good), summary }
 }
 
 /// The binary, beside this one.
@@ -80,8 +78,8 @@ fn talon() -> PathBuf {
     found.unwrap_or_else(|| panic!("there is no talon beside {}; build it first: cargo build", own.display()))
 }
 
-/// Where the evidence of failed seeds is kept.
+/// Where the report and the evidence of failed seeds are kept: in the target folder.
 fn evidence_folder() -> PathBuf {
     let talon = talon();
-    talon.parent().and_then(|debug| debug.parent()).unwrap_or(&talon).join("chaos")
+    talon.ancestors().nth(2).unwrap_or(&talon).join("chaos")
 }

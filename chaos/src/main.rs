@@ -1,6 +1,5 @@
 //! `make chaos`: seeds by number, by count or by chance.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -25,9 +24,6 @@ struct Arguments {
     /// Seeds that run side by side.
     #[arg(long, default_value_t = 1)]
     lanes: usize,
-    /// A file for the report as JSON.
-    #[arg(long)]
-    json: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -43,11 +39,5 @@ async fn main() -> ExitCode {
     };
     let ran = run(Settings { seeds, layout: arguments.layout, lanes: arguments.lanes.max(1) }).await;
     println!("{}", ran.summary);
-    if let Some(file) = arguments.json
-        && let Err(error) = std::fs::write(&file, ran.json)
-    {
-        eprintln!("{}: {error}", file.display());
-        return ExitCode::FAILURE;
-    }
     if ran.is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

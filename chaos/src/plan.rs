@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use store::fault::POINTS;
 use testbed::Shutdown;
 
 use crate::chance::Chance;
@@ -122,25 +123,6 @@ pub(crate) enum Blow {
     Stop(Duration),
 }
 
-/// Where ambushes are laid: the names in `store::fault::point`.
-pub(crate) const POINTS: &[&str] = &[
-    "accepting",
-    "accepted",
-    "committing",
-    "committed",
-    "taken",
-    "opened",
-    "acknowledged",
-    "ending",
-    "ended",
-    "fed",
-    "outbox",
-    "swept",
-    "renewed",
-    "intake",
-    "mirrored",
-];
-
 impl Plan {
     pub(crate) fn of(seed: u64, layout: Option<&str>) -> Self {
         let mut chance = Chance::new(seed);
@@ -222,7 +204,9 @@ fn fault(chance: &mut Chance, layout: Layout, lease: Duration) -> Fault {
 fn ambush(chance: &mut Chance, lease: Duration) -> Ambush {
     let stop = Blow::Stop(lease + chance.millis(100..1000));
     let blow = if chance.percent(70) { Blow::Kill } else { stop };
-    Ambush { point: chance.pick(POINTS), passing: chance.within(1..25) as u32, blow }
+    // Some points are passed ten times in a storm, some a thousand times.
+    let most = chance.pick(&[10, 30, 100]);
+    Ambush { point: chance.pick(POINTS), passing: chance.within(1..most) as u32, blow }
 }
 
 #[cfg(test)]
