@@ -1,5 +1,7 @@
 //! The command line: what can be asked, and the help that teaches it.
 
+mod operate;
+
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -12,6 +14,7 @@ use inference::{BackendChoice, KvKind};
 use types::{AgentName, ProcessRole, TaskClass, TaskId, TaskState};
 
 use crate::help;
+pub(crate) use operate::*;
 
 /// Self-hosted LLM inference and agent-pool worker system.
 ///
@@ -38,6 +41,21 @@ pub(crate) enum Command {
     Task(TaskCommand),
     /// Send files through an agent and collect a table of results.
     Enqueue(EnqueueArgs),
+    /// Look at dead letters: tasks that could not be finished; queue them again or forget them.
+    #[command(subcommand)]
+    Dlq(DlqCommand),
+    /// Look at what waits; pause and go on.
+    #[command(subcommand)]
+    Queue(QueueCommand),
+    /// Make, list and revoke API keys.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Look at teams and weigh them.
+    #[command(subcommand)]
+    Team(TeamCommand),
+    /// Look at messages that tell of ended tasks, and send dead ones again.
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// Look at agents and check their files.
     #[command(subcommand)]
     Agent(AgentCommand),

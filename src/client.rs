@@ -62,6 +62,11 @@ impl Client {
         accepted(self.send(self.request(Method::DELETE, path)).await?).await
     }
 
+    /// Asks for something to be done that has no answer.
+    pub(crate) async fn ask(&self, path: &str) -> Result<(), Failure> {
+        accepted(self.send(self.request(Method::POST, path)).await?).await.map(drop)
+    }
+
     /// Submits tasks, one on each line; each line is answered.
     pub(crate) async fn batch(&self, lines: String) -> Result<Vec<BatchAnswer>, Failure> {
         let request = self.request(Method::POST, "/v1/tasks:batch").header("content-type", "application/x-ndjson");
@@ -230,7 +235,8 @@ pub(crate) fn new_task(
     }
 }
 
-async fn body<T: DeserializeOwned>(response: Response) -> Result<T, Failure> {
+/// What a response holds.
+pub(crate) async fn body<T: DeserializeOwned>(response: Response) -> Result<T, Failure> {
     let response = accepted(response).await?;
     response.json().await.map_err(|error| not_understood(&error))
 }

@@ -18,7 +18,10 @@ Examples:
   talon serve --config talon.yml         your models, agents and limits
   talon serve --listen 127.0.0.1:0       on a free port, which it prints
   TALON_DATA_DIR=/var/lib/talon talon serve
+  TALON_DATABASE_URL=postgres://… TALON_REDIS_URL=redis://… talon serve --role worker
 
+api, worker and engine are parts of one installation: any number of each, on the same PostgreSQL and Redis (an engine
+needs neither). A server that is away at the start is waited for, and /readyz says so; while running, it may go and come.
 Ctrl-C or SIGTERM ends it in order: running tasks are finished or given back. A second one ends it at once.
 Nothing that was accepted is lost either way.";
 
@@ -43,6 +46,23 @@ A file that fails has a row that says why, and the others go on; the exit code i
 waited for, up to 90 seconds, and no file becomes two tasks by that. After Ctrl-C, or whatever else ends it, the tasks
 stay on the server, and the same command goes on where it was: results.csv.run keeps the run until all of it has ended.
 A file that has changed since is a new task.";
+
+pub(crate) const KEY: &str = "\
+Examples:
+  TALON_API_KEY=$TALON_ADMIN_KEY talon key create --team sales --role submitter --name nightly > key
+  talon key create --team default --role operator --name prometheus --expires-in 90d
+  TALON_API_KEY=$(cat key) talon task list
+
+The key alone goes to standard output. A server that was started with TALON_ADMIN_KEY takes that for an administrator's.";
+
+pub(crate) const REQUEUE: &str = "\
+Examples:
+  talon dlq requeue 01980c9e-8f4b-7d1e-a1b0-3f6f2c9d4e55
+  talon dlq requeue 01980c9e-8f4b-7d1e-a1b0-3f6f2c9d4e55 --input \"Shorter, please.\" --agent document-summarization
+  talon dlq requeue --reason tool_error --dry-run
+  talon dlq requeue --of-agent data-extraction --older-than 1h --yes
+
+Counters begin anew, and a deadline that has passed is dropped.";
 
 pub(crate) const VALIDATE: &str = "\
 Examples:

@@ -10,6 +10,7 @@ mod completions;
 mod configuration;
 mod demo;
 mod digest;
+mod dlq;
 mod door;
 mod enqueue;
 mod eval;
@@ -17,6 +18,8 @@ mod expected;
 mod failure;
 mod help;
 mod hub;
+mod key;
+mod leader;
 mod logging;
 mod metrics;
 mod model;
@@ -25,6 +28,7 @@ mod output;
 mod pass_on;
 mod patience;
 mod progress;
+mod queue;
 mod results;
 mod serve;
 mod service;
@@ -33,8 +37,11 @@ mod signals;
 mod sse;
 mod tally;
 mod task;
+mod team;
 mod toolserver;
 mod trial;
+mod webhook;
+mod webhooks;
 
 use std::process::ExitCode;
 use std::thread::available_parallelism;
@@ -85,6 +92,11 @@ async fn dispatch(command: Command, json: bool) -> Result<(), Failure> {
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Task(command) => task::run(command, json).await,
         Command::Enqueue(arguments) => enqueue::run(arguments, json).await,
+        Command::Dlq(command) => dlq::run(command, json).await,
+        Command::Queue(command) => queue::run(command, json).await,
+        Command::Key(command) => key::run(command, json).await,
+        Command::Team(command) => team::run(command, json).await,
+        Command::Webhook(command) => webhook::run(command, json).await,
         Command::Agent(command) => agent::run(command, json).await,
         Command::Chat(arguments) => chat::run(arguments, json).await,
         Command::Model(command) => model::run(command, json).await,

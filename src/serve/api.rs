@@ -15,12 +15,18 @@ use crate::agent::view;
 use crate::failure::Failure;
 use crate::metrics::declared_twice;
 
+/// Whether the process makes progress, and whether the queue can be reached.
+pub(super) struct Vitals {
+    pub(super) process: Health,
+    pub(super) queue: Health,
+}
+
 /// What its routes need.
 pub(super) fn state(
     site: &Site,
     tasks: &Tasks,
     agents: BTreeMap<AgentName, AgentView>,
-    health: Health,
+    vitals: Vitals,
     readiness: watch::Receiver<Readiness>,
 ) -> Result<ApiState, Failure> {
     Ok(ApiState {
@@ -29,8 +35,8 @@ pub(super) fn state(
         metrics: site.metrics.gather(),
         store_metrics: tasks.metrics.clone(),
         readiness,
-        health,
-        queue: Arc::new(|| Ok(())),
+        health: vitals.process,
+        queue: vitals.queue,
         settings: Arc::new(settings(&site.config)?),
         runtime: ApiRuntime::register(site.metrics.process()).map_err(declared_twice)?,
     })
@@ -55,8 +61,13 @@ pub(super) fn unbound(specs: &[AgentSpec], config: &TalonConfig) -> BTreeMap<Age
     specs.iter().map(|spec| (spec.name.clone(), view(spec, tokens(spec)))).collect()
 }
 
+/// Whose tasks are those that no key says whose they are.
+pub(super) fn default_team() -> Result<TeamName, Failure> {
+    "default".parse().map_err(|error: types::InvalidName| Failure::usage(error.to_string()))
+}
+
 fn settings(config: &TalonConfig) -> Result<ApiSettings, Failure> {
-    let team: TeamName = "default".parse().map_err(|error: types::InvalidName| Failure::usage(error.to_string()))?;
+    let team = default_team()?;
     let admin = config.server.admin_key.as_ref().map(|key| KeySecret::given(key.exposed()));
     let loopback_only = !config.server.dangerously_listen_beyond_loopback;
     Ok(ApiSettings {

@@ -36,15 +36,17 @@ impl Parts {
         ready: Ready,
         grace: Duration,
     ) -> Result<Parts, Failure> {
-        let tasks = Tasks::open(site).await?;
+        let mut tasks = Tasks::open(site).await?;
         let doors = toolserver::start(site, &mut specs).await?.into_iter().collect();
         let models = models::load(&site.config, &site.metrics, &site.patience).await?;
         let engines = models::keep(&models.engines, &site.alarm);
         let agents = work::bind_agents(specs, &models)?;
-        let state = api::state(site, &tasks, api::bound(&agents), models::health(&models.engines), ready)?;
-        let mut upkeep = upkeep::start(site, &tasks);
+        let (look, queue) = upkeep::reach(site, tasks.queue.clone());
+        let health = api::Vitals { process: models::health(&models.engines), queue };
+        let state = api::state(site, &tasks, api::bound(&agents), health, ready)?;
         let work = work::start(site, &tasks, agents, grace)?;
-        upkeep.insert(0, work.leases);
+        let mut upkeep = vec![work.leases, look];
+        upkeep.extend(upkeep::start(site, &mut tasks, &state, Some(work.occupancy))?);
         let router = match site.role {
             ProcessRole::All => core_api::router_beside(state, openai::here(site, models.engines)),
             _ => core_api::service_router(state),
@@ -54,9 +56,12 @@ impl Parts {
 
     /// The interface over tasks that others work on, and over models that others run.
     pub(super) async fn api(site: &Site, specs: &[AgentSpec], ready: Ready) -> Result<Parts, Failure> {
-        let tasks = Tasks::open(site).await?;
-        let state = api::state(site, &tasks, api::unbound(specs, &site.config), Arc::new(|| Ok(())), ready)?;
-        let upkeep = upkeep::start(site, &tasks);
+        let mut tasks = Tasks::open(site).await?;
+        let (look, queue) = upkeep::reach(site, tasks.queue.clone());
+        let health = api::Vitals { process: Arc::new(|| Ok(())), queue };
+        let state = api::state(site, &tasks, api::unbound(specs, &site.config), health, ready)?;
+        let mut upkeep = vec![look];
+        upkeep.extend(upkeep::start(site, &mut tasks, &state, None)?);
         let router = core_api::router_beside(state, openai::there(site)?);
         Ok(Parts { router, tasks: Some(tasks), engines: Vec::new(), pool: None, upkeep, doors: Vec::new() })
     }

@@ -1,11 +1,12 @@
 //! Waits for servers that are away when the process starts: bounded, further and further apart, and said to callers.
 
 use std::error::Error;
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use tracing::warn;
 
-use crate::door::Awaited;
+use crate::door::{Awaited, Awaiting};
 use crate::failure::{Failure, with_causes};
 
 /// Between the first two tries; from then on twice as long each time.
@@ -22,6 +23,16 @@ pub(crate) struct Patience {
 impl Patience {
     pub(super) fn new(limit: Duration, awaited: Awaited) -> Self {
         Patience { limit, awaited }
+    }
+
+    /// How long a server is waited for.
+    pub(super) fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// Callers are told that the server at `at` is waited for, until the answer is dropped.
+    pub(super) fn awaits(&self, at: impl Display) -> Awaiting {
+        self.awaited.now(format!("{at} is waited for"))
     }
 
     /// Tries until it works, fails for good, or the time is up. `at` is the server's address without a password.
@@ -51,7 +62,7 @@ impl Patience {
             }
             told.get_or_insert_with(|| {
                 warn!(at, error = with_causes(&error), "a server is away; waiting for it");
-                self.awaited.now(format!("{at} is waited for"))
+                self.awaits(at)
             });
             tokio::time::sleep(pause).await;
             pause = MAX_PAUSE.min(pause * 2);

@@ -8,7 +8,7 @@ use config::{AgentSpec, TalonConfig};
 use store::Leases;
 use tracing::info;
 use types::{AgentName, StopReason};
-use worker::{Agent, Agents, PoolLimits, PoolManager, ToolClient, WorkerMetrics, WorkerSettings, Workplace};
+use worker::{Agent, Agents, Occupancy, PoolLimits, PoolManager, ToolClient, WorkerMetrics, WorkerSettings, Workplace};
 
 use super::site::Site;
 use super::tasks::Tasks;
@@ -46,13 +46,15 @@ pub(super) fn start(site: &Site, tasks: &Tasks, agents: Agents, grace: Duration)
         settings: settings(&site.config),
     });
     let manager = PoolManager::new(place, site.process.clone(), limits(&site.config));
+    let occupancy = manager.occupancy();
     let pool = Service::start("pool", &site.alarm, |stop| manager.run(stop, grace));
-    Ok(Work { pool, leases: kept })
+    Ok(Work { pool, occupancy, leases: kept })
 }
 
 /// What works.
 pub(super) struct Work {
     pub(super) pool: Service,
+    pub(super) occupancy: Arc<Occupancy>,
     /// Renewed as long as a task runs.
     pub(super) leases: Service,
 }
