@@ -15,7 +15,7 @@ use crate::task::Task;
 /// Steering. Like the verbs of tasks, each is committed when it answers `Ok`.
 #[async_trait]
 pub trait Controls: Send + Sync + 'static {
-    /// Nothing that the scope covers is opened from now on. Again: the newer reason counts.
+    /// Nothing that the scope covers is opened by calls made from now on. Again: the newer reason counts.
     async fn pause(&self, scope: &Scope, reason: &str, actor: &Actor) -> Result<(), StoreError>;
 
     /// Ends a pause; says whether there was one.

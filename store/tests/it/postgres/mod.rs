@@ -2,6 +2,7 @@
 
 mod faults;
 mod opening;
+mod races;
 mod several;
 
 crate::conformance::keeps_the_contract!(crate::world::postgres);
