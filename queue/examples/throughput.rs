@@ -2,8 +2,8 @@
 //!
 //! `cargo run --release -p task-queue --example throughput -- --url redis://127.0.0.1 --concurrency 50 --json`
 //!
-//! By itself it fills the queue and measures its memory, empties it at full speed, then pushes at half that rate and measures
-//! the time from push to worker. `--role producer` only fills; `--role consumer` only works, until nothing has come for
+//! By itself it fills the queue and measures its memory, empties it at full speed, then pushes at a steady rate and
+//! measures the time from push to worker. `--role producer` only fills; `--role consumer` only works, until nothing has come for
 //! two seconds, and prints each id when it is done: for several processes on one server.
 #![allow(clippy::unwrap_used)]
 
@@ -31,7 +31,7 @@ struct Options {
     /// How long the work on a task takes.
     #[arg(long, default_value_t = 0)]
     work_ms: u64,
-    /// Ids per second while their way to a worker is measured; half of the rate at full speed when it is not given.
+    /// Ids per second while their way to a worker is measured. Without it half of what pushing and taking in turn allow.
     #[arg(long)]
     rate: Option<f64>,
     #[arg(long, value_enum, default_value_t = Role::Both)]
@@ -103,7 +103,7 @@ async fn measure(options: &Options, pool: &Pool) {
     pool.reach(options.tasks).await;
     let rate = options.tasks as f64 / begin.elapsed().as_secs_f64();
 
-    let latency_rate = options.rate.unwrap_or(rate / 2.0);
+    let latency_rate = options.rate.unwrap_or(0.5 / (1.0 / push_rate + 1.0 / rate));
     push_at(pool, latency_rate, options.tasks).await;
     pool.reach(2 * options.tasks).await;
     stop(pool, workers).await;

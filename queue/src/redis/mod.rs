@@ -30,6 +30,7 @@ use tokio::time::{Instant, sleep};
 use tracing::warn;
 use types::{ProcessId, TaskClass, TaskId, WorkerId};
 
+use address::Topology;
 use courier::{Answer, Courier, Event};
 pub use dead_letters::{DeadLetterStream, MirroredLetter};
 use fault::Fault;
@@ -77,7 +78,7 @@ impl RedisSettings {
 /// Why there is no queue to begin with.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The URL is wrong; said with what it should look like.
+    /// The URL is wrong; said with what it should be.
     #[error("{0}")]
     Address(String),
     /// The server refuses this user, or what the queue has to do.
@@ -164,8 +165,14 @@ async fn first_link(server: &Server, tally: &Tally, patience: Duration) -> Resul
         };
         tally.failed(&source);
         let (at, waited) = (server.address.to_string(), begin.elapsed());
-        if Fault::of(&source) == Fault::Refused {
-            return Err(ConnectError::Refused { at, source });
+        match (Fault::of(&source), &server.address.topology) {
+            (Fault::Refused, _) => return Err(ConnectError::Refused { at, source }),
+            (Fault::Cluster, Topology::Node(_)) => {
+                return Err(ConnectError::Address(format!(
+                    "{at} is a node of a cluster and has not the queue's slot ({source}); write redis+cluster://{at}"
+                )));
+            }
+            _ => {}
         }
         let delay = backoff::delay(failures, rand::random());
         if patience < waited + delay {

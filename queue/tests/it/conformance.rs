@@ -153,6 +153,7 @@ pub async fn a_late_acknowledgement_does_not_forget_the_later_delivery(subject: 
     let second = subject.take().await;
     subject.queue.acknowledge(late).await.unwrap();
     // Still held for the second: not new, and handed out once more unless that one acknowledges.
+    assert_eq!(subject.queue.holds(&[task]).await.unwrap(), [true]);
     drop(second);
     subject.world.age().await;
     assert_eq!(subject.take_and_acknowledge().await, task);

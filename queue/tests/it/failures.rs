@@ -297,6 +297,25 @@ async fn a_push_wakes_one_process_of_many() {
 }
 
 #[tokio::test]
+async fn a_process_that_leaves_an_id_rings_for_the_others() {
+    let redis = start().await;
+    let queue = Arc::new(connect(&redis.url()).await);
+    let waiting = tokio::spawn({
+        let queue = Arc::clone(&queue);
+        async move { take_and_acknowledge(&queue).await }
+    });
+    while !redis.cli(&["INFO", "clients"]).await.contains("blocked_clients:2") {
+        tokio::task::yield_now().await;
+    }
+    let tasks = [TaskId::new(), TaskId::new()];
+    let other = connect(&redis.url()).await;
+    other.push(&tasks.map(|task| (task, Batch))).await.unwrap();
+    assert_eq!(waiting.await.unwrap(), tasks[0]);
+    assert_eq!(redis.cli(&["EXISTS", "{openclaw:tasks}:bell:other"]).await, "1");
+    assert_eq!(take_and_acknowledge(&other).await, tasks[1]);
+}
+
+#[tokio::test]
 async fn consumers_that_are_gone_are_removed_unless_they_have_deliveries() {
     let redis = start().await;
     let queue = connect(&redis.url()).await;
