@@ -66,6 +66,15 @@ impl Address {
         Ok(Address { topology, hosts: hosts.to_owned() })
     }
 
+    /// Who comes in.
+    pub(crate) fn user(&self) -> &str {
+        let info = match &self.topology {
+            Topology::Node(info) => Some(info.as_ref()),
+            Topology::Sentinel { sentinels: nodes, .. } | Topology::Cluster(nodes) => nodes.first(),
+        };
+        info.and_then(|info| info.redis_settings().username()).unwrap_or("default")
+    }
+
     /// The stream of dead letters.
     pub(crate) fn dead_letters(&self) -> &'static str {
         match self.topology {
@@ -119,9 +128,9 @@ mod tests {
     fn who_comes_in_is_read_and_never_shown() {
         let address = Address::parse("rediss://talon:s%40cret@cache:6380").unwrap();
         assert_eq!(format!("{address} {address:?}"), "cache:6380 cache:6380");
+        assert_eq!(address.user(), "talon");
         let Topology::Node(info) = address.topology else { panic!("one node") };
         assert_eq!(info.redis_settings().password(), Some("s@cret"));
-        assert_eq!(info.redis_settings().username(), Some("talon"));
         let refused = Address::parse("http://talon:secret@cache").unwrap_err().to_string();
         assert!(!refused.contains("secret"), "{refused}");
     }

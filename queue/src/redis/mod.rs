@@ -84,11 +84,14 @@ pub enum ConnectError {
     /// The server refuses this user, or what the queue has to do.
     #[error(
         "Redis at {at} refuses to serve: {source}; check user and password in the URL (redis://USER:PASSWORD@HOST) and \
-         that the user may do +@all on ~{{openclaw:tasks}}* ~openclaw:tasks*"
+         what the user may do (enough is: ACL SETUSER {user} ~{{openclaw:tasks}}* ~openclaw:tasks* +@read +@write \
+         +@scripting +@transaction +@connection +info +cluster)"
     )]
     Refused {
         /// Its address.
         at: String,
+        /// Who asked.
+        user: String,
         /// What it said.
         source: RedisError,
     },
@@ -166,7 +169,9 @@ async fn first_link(server: &Server, tally: &Tally, patience: Duration) -> Resul
         tally.failed(&source);
         let (at, waited) = (server.address.to_string(), begin.elapsed());
         match (Fault::of(&source), &server.address.topology) {
-            (Fault::Refused, _) => return Err(ConnectError::Refused { at, source }),
+            (Fault::Refused, _) => {
+                return Err(ConnectError::Refused { at, user: server.address.user().to_owned(), source });
+            }
             (Fault::Cluster, Topology::Node(_)) => {
                 return Err(ConnectError::Address(format!(
                     "{at} is a node of a cluster and has not the queue's slot ({source}); write redis+cluster://{at}"

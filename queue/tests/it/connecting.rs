@@ -70,6 +70,25 @@ async fn a_user_without_the_right_is_told_at_once() {
 }
 
 #[tokio::test]
+async fn the_rights_that_a_refusal_names_are_enough() {
+    let redis = Redis::start(guarded(Some("admin"))).await;
+    redis.cli(&["ACL", "SETUSER", "idle", "on", ">secret"]).await;
+    let url = format!("redis://idle:secret@127.0.0.1:{}", redis.port());
+    let (_, said) = refusal(settings(&url)).await;
+    let rights = said.split_once("ACL SETUSER idle ").unwrap().1.trim_end_matches(')');
+    let rights: Vec<&str> = rights.split(' ').collect();
+    assert_eq!(redis.cli(&[&["ACL", "SETUSER", "idle"], &rights[..]].concat()).await, "OK");
+    let queue = connect(&url).await;
+    assert!(carries(&queue).await);
+    queue.depth().await.unwrap();
+    queue.holds(&[TaskId::new()]).await.unwrap();
+    redis.cli(&["XADD", "openclaw:tasks", "*", "payload", "x"]).await;
+    let mut intake = queue.intake();
+    let id = intake.read(1).await.unwrap().remove(0).id;
+    intake.refused(&id, "x", "no").await.unwrap();
+}
+
+#[tokio::test]
 async fn a_server_with_tls_is_trusted_by_its_authority_alone() {
     let redis = Redis::start(RedisOptions { tls: true, ..RedisOptions::default() }).await;
     let authority = Some(std::fs::read(redis.authority().unwrap()).unwrap());

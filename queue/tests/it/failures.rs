@@ -177,14 +177,17 @@ async fn a_server_that_comes_back_empty_is_used_on() {
 async fn a_server_that_comes_back_with_its_data_goes_on_where_it_was() {
     let mut redis = Redis::start(RedisOptions { appendonly: true, ..RedisOptions::default() }).await;
     let (queue, registry) = counted(&redis.url()).await;
+    let done = push(&queue, Normal).await;
     let tasks = [push(&queue, Normal).await, push(&queue, Normal).await, push(&queue, Normal).await];
-    let forgotten = take(&queue).await;
+    let (acknowledged, forgotten) = (take(&queue).await, take(&queue).await);
+    redis.kill();
+    queue.acknowledge(acknowledged).await.unwrap();
     redis.restart().await;
     let restarted = Instant::now();
     // The time that the server was away counts as idle there.
     age(&redis).await;
     assert_eq!([take_and_acknowledge(&queue).await, take_and_acknowledge(&queue).await], [tasks[1], tasks[2]]);
-    assert_eq!(queue.holds(&tasks).await.unwrap(), [true, false, false]);
+    assert_eq!(queue.holds(&[done, tasks[0], tasks[1], tasks[2]]).await.unwrap(), [false, true, false, false]);
     assert_eq!(take_and_acknowledge(&queue).await, forgotten.task());
     assert!(VISIBILITY_TIMEOUT < restarted.elapsed(), "it was taken for forgotten too soon");
     assert_eq!(count(&registry, "openclaw_queue_claimed_total", None), 1.0);
@@ -294,6 +297,25 @@ async fn a_push_wakes_one_process_of_many() {
     // One look: it finds no interactive id, and the other. A second would find all three lines empty.
     let calls = redis.cli(&["INFO", "commandstats"]).await;
     assert!(calls.contains("cmdstat_xreadgroup:calls=2,"), "{calls}");
+}
+
+#[tokio::test]
+async fn no_more_is_taken_than_there_are_free_workers() {
+    let redis = start().await;
+    let queue = Arc::new(connect(&redis.url()).await);
+    let mut reserved = tokio::task::JoinSet::new();
+    for _ in 0..2 {
+        let queue = Arc::clone(&queue);
+        reserved.spawn(async move { queue.take(&worker(), Classes::Interactive).await.unwrap().task() });
+    }
+    tokio::task::yield_now().await;
+    let tasks = [TaskId::new(), TaskId::new(), TaskId::new()];
+    queue.push(&tasks.map(|task| (task, Batch))).await.unwrap();
+    assert_eq!(take(&queue).await.task(), tasks[0]);
+    let depth = queue.depth().await.unwrap();
+    assert_eq!((depth.waiting, depth.delivered), ([0, 0, 2], 1));
+    // Nothing was taken and put back.
+    assert!(redis.cli(&["INFO", "commandstats"]).await.contains("cmdstat_xadd:calls=3,"));
 }
 
 #[tokio::test]
