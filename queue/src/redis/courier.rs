@@ -10,14 +10,14 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use redis::{RedisError, RedisResult};
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
-use tracing::{debug, info, warn};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tracing::{info, warn};
 use types::{ProcessId, TaskClass, TaskId};
 
-use super::backoff;
 use super::bell::Bell;
 use super::calls::{self, Claimed, Fetched};
+use super::connection::Connection;
 use super::entry::Ended;
 use super::fault::Fault;
 use super::keys::{INTERACTIVE_BELL, OTHER_BELL};
@@ -61,11 +61,8 @@ pub(crate) struct Courier {
     visibility_timeout: Duration,
     events: mpsc::UnboundedReceiver<Event>,
     back: mpsc::WeakUnboundedSender<Event>,
-    link: Result<Link, RedisError>,
-    /// Grows with every connection: a call that fails late says nothing about the next.
-    generation: watch::Sender<u64>,
-    /// In a row, since something last worked.
-    failures: u32,
+    connection: Connection,
+    /// Under way, each with how often the connection had been lost before.
     calls: FuturesUnordered<BoxFuture<'static, (u64, Done)>>,
     takers: Takers,
     order: ClassOrder,
@@ -97,10 +94,9 @@ impl Courier {
         link: Link,
     ) -> Self {
         let (back, events) = events;
-        let generation = watch::Sender::new(0);
-        let hang = |key, event| {
-            Bell::hang(Arc::clone(&server), tally.clone(), key, back.clone(), event, generation.subscribe())
-        };
+        let connection = Connection::new(Arc::clone(&server), tally.clone(), link);
+        let hang =
+            |key, event| Bell::hang(Arc::clone(&server), tally.clone(), key, back.clone(), event, connection.watch());
         Courier {
             interactive_bell: hang(INTERACTIVE_BELL, || Event::InteractiveBell),
             other_bell: hang(OTHER_BELL, || Event::OtherBell),
@@ -110,9 +106,7 @@ impl Courier {
             visibility_timeout,
             events,
             back,
-            link: Ok(link),
-            generation,
-            failures: 0,
+            connection,
             calls: FuturesUnordered::new(),
             takers: Takers::default(),
             order: ClassOrder::default(),
@@ -139,7 +133,7 @@ impl Courier {
                     Some(event) => self.hear(event),
                     None => return self.finish().await,
                 },
-                Some((generation, done)) = self.calls.next() => self.settle(generation, done),
+                Some((losses, done)) = self.calls.next() => self.settle(losses, done),
                 _ = ticks.tick() => self.claim(),
             }
             while let Ok(event) = self.events.try_recv() {
@@ -185,10 +179,10 @@ impl Courier {
         F: Future<Output = RedisResult<T>> + Send + 'static,
     {
         self.send_acknowledgements();
-        let link = match &self.link {
-            Ok(link) => link.clone(),
+        let link = match self.connection.link() {
+            Ok(link) => link,
             Err(error) => {
-                let _ = answer.send(Err(unavailable(&self.server, error.clone())));
+                let _ = answer.send(Err(unavailable(&self.server, error)));
                 return;
             }
         };
@@ -212,7 +206,7 @@ impl Courier {
     }
 
     fn send_acknowledgements(&mut self) {
-        let Ok(link) = self.link.clone() else { return };
+        let Ok(link) = self.connection.link() else { return };
         if self.ended.is_empty() {
             return;
         }
@@ -227,7 +221,7 @@ impl Courier {
     /// Looks for ids if some are wanted and may be there; listens for them if they are wanted and not there.
     fn fetch(&mut self) {
         let demand = self.takers.demand();
-        let Ok(link) = self.link.clone() else { return };
+        let Ok(link) = self.connection.link() else { return };
         if self.is_fetching || (demand == Demand::default() && !self.pass_on) {
             return;
         }
@@ -247,7 +241,7 @@ impl Courier {
     /// Brings back what was delivered and never opened; not before a whole timeout has passed since this process came
     /// to the server, and the server to its present life: until then others may have had no chance to acknowledge.
     fn claim(&mut self) {
-        let Ok(link) = self.link.clone() else { return };
+        let Ok(link) = self.connection.link() else { return };
         let in_grace = !self.run.is_empty() && self.run_since.elapsed() < self.visibility_timeout;
         if self.is_claiming || in_grace {
             return;
@@ -259,11 +253,11 @@ impl Courier {
     }
 
     fn call(&mut self, call: impl Future<Output = Done> + Send + 'static) {
-        let generation = *self.generation.borrow();
-        self.calls.push(Box::pin(async move { (generation, call.await) }));
+        let losses = self.connection.losses();
+        self.calls.push(Box::pin(async move { (losses, call.await) }));
     }
 
-    fn settle(&mut self, generation: u64, done: Done) {
+    fn settle(&mut self, losses: u64, done: Done) {
         let failed = match done {
             Done::Opened(Ok(link)) => return self.found(link),
             Done::Opened(Err(error)) => Some(error),
@@ -286,8 +280,8 @@ impl Courier {
             Done::Answered(result) => result.err(),
         };
         match failed {
-            Some(error) => self.failed(generation, error),
-            None => self.failures = 0,
+            Some(error) => self.failed(losses, error),
+            None => self.connection.worked(),
         }
     }
 
@@ -329,7 +323,7 @@ impl Courier {
     }
 
     fn put_back(&mut self, deliveries: Vec<Delivery>) {
-        let Ok(link) = self.link.clone() else { return };
+        let Ok(link) = self.connection.link() else { return };
         let tally = self.tally.clone();
         self.call(async move { Done::Answered(calls::put_back(link, tally, deliveries).await) });
     }
@@ -341,33 +335,15 @@ impl Courier {
         }
     }
 
-    fn failed(&mut self, generation: u64, error: RedisError) {
-        self.tally.failed(&error);
-        let fault = Fault::of(&error);
-        if generation != *self.generation.borrow() || !fault.loses_the_server() {
-            return;
-        }
-        if self.failures == 0 {
-            warn!(at = %self.server.address, kind = fault.as_str(), %error, "Redis cannot be used; tasks wait in the store");
-        } else {
-            debug!(failures = self.failures, kind = fault.as_str(), %error, "Redis still cannot be used");
-        }
-        self.failures += 1;
-        self.link = Err(error);
-        self.generation.send_modify(|generation| *generation += 1);
+    fn failed(&mut self, losses: u64, error: RedisError) {
+        let Some(finding) = self.connection.failed(losses, error) else { return };
+        // What is under way on the lost connection comes to nothing.
         (self.is_fetching, self.is_acknowledging, self.is_claiming) = (false, false, false);
-        let (server, tally) = (Arc::clone(&self.server), self.tally.clone());
-        let delay = backoff::delay(self.failures, rand::random());
-        self.call(async move {
-            sleep(delay).await;
-            Done::Opened(server.open(&tally).await)
-        });
+        self.call(async move { Done::Opened(finding.await) });
     }
 
     fn found(&mut self, link: Link) {
-        info!(at = %self.server.address, "connected to Redis again");
-        self.tally.reconnected();
-        self.link = Ok(link);
+        self.connection.found(link);
         self.look = true;
         self.run.clear();
     }
@@ -377,9 +353,9 @@ impl Courier {
         self.takers.dismiss();
         self.send_acknowledgements();
         while self.is_acknowledging
-            && let Some((generation, done)) = self.calls.next().await
+            && let Some((losses, done)) = self.calls.next().await
         {
-            self.settle(generation, done);
+            self.settle(losses, done);
         }
     }
 }

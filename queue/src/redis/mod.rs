@@ -8,6 +8,7 @@ mod address;
 mod backoff;
 mod bell;
 mod calls;
+mod connection;
 mod courier;
 mod dead_letters;
 mod entry;
@@ -83,7 +84,7 @@ pub enum ConnectError {
     Address(String),
     /// The server refuses this user, or what the queue has to do.
     #[error(
-        "Redis at {at} refuses to serve: {source}; check user and password in the URL (redis://USER:PASSWORD@HOST) and \
+        "Redis at {at} refuses to serve; check user and password in the URL (redis://USER:PASSWORD@HOST) and \
          what the user may do (enough is: ACL SETUSER {user} ~{{openclaw:tasks}}* ~openclaw:tasks* +@read +@write \
          +@scripting +@transaction +@connection +info +cluster)"
     )]
@@ -97,8 +98,8 @@ pub enum ConnectError {
     },
     /// Nobody answered, or nobody that can serve.
     #[error(
-        "Redis at {at} cannot be used (tried for {} s): {source}; start it, or correct the URL (queue.url or \
-         TALON_REDIS_URL)", waited.as_secs()
+        "Redis at {at} cannot be used (tried for {} s); start it, or correct the URL (queue.url or TALON_REDIS_URL)",
+        waited.as_secs()
     )]
     Unreachable {
         /// Its address.
