@@ -10,7 +10,7 @@ use utoipa::IntoParams;
 
 use super::reject::{Ask, Id, MaybeBody, page_limit};
 use super::retry::{not_dead, requeue as requeue_task};
-use super::tasks::find;
+use super::tasks::{find, page};
 use crate::caller::{Caller, Operator};
 use crate::dto::{AttemptView, DeadLetterFilter, DeadLetterView, EditTask, EventView, StepView, TaskList, TaskView};
 use crate::problem::Problem;
@@ -55,8 +55,7 @@ pub(crate) async fn list(
 ) -> Result<Json<TaskList>, Problem> {
     let limit = page_limit(query.limit)?;
     let filter = DeadLetterFilter { agent: query.agent, reason: query.reason, before: query.before };
-    let page = state.store.tasks(&filter.of(caller.team), query.cursor, limit).await?;
-    Ok(Json(TaskList { tasks: page.tasks.into_iter().map(TaskView::from).collect(), next: page.next }))
+    Ok(Json(page(&state, &filter.of(caller.team), query.cursor, limit).await?))
 }
 
 /// A dead letter of the caller's team; any other task is none.

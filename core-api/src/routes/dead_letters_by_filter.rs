@@ -15,7 +15,7 @@ use crate::state::ApiState;
 
 /// Taken at a time; the schema says so too.
 const MAX_LETTERS: usize = 10_000;
-const PAGE: u32 = 200;
+const PAGE: u32 = 100;
 /// Changes on their way at the same time: the store commits them together.
 const CONCURRENCY: usize = 64;
 

@@ -172,10 +172,7 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_silent_stream_is_kept_alive() {
-        let folder = TempDir::new().unwrap();
-        let state = state(&folder).await;
+    async fn submit(state: &ApiState) -> TaskId {
         let task = NewTask {
             team: "default".parse().unwrap(),
             agent: "summary".parse().unwrap(),
@@ -190,7 +187,14 @@ mod tests {
             callback_url: None,
             cost: 1,
         };
-        let task = state.store.accept(vec![task], &Actor::system()).await.unwrap().remove(0).unwrap().id;
+        state.store.accept(vec![task], &Actor::system()).await.unwrap().remove(0).unwrap().id
+    }
+
+    #[tokio::test]
+    async fn a_silent_stream_is_kept_alive() {
+        let folder = TempDir::new().unwrap();
+        let state = state(&folder).await;
+        let task = submit(&state).await;
         let changes = state.store.changes();
         let follower = Follower { state, task, seen: 0, changes, ready: Vec::new().into_iter(), ended: false };
         let mut chunks = follower.into_response(Duration::from_millis(1)).into_body().into_data_stream();
@@ -198,5 +202,23 @@ mod tests {
         while !text.contains("event: accepted") || !text.ends_with(":\n\n") {
             text += std::str::from_utf8(&chunks.next().await.unwrap().unwrap()).unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn a_stream_goes_on_where_no_word_of_changes_comes() {
+        let folder = TempDir::new().unwrap();
+        let state = state(&folder).await;
+        let (store, task) = (state.store.clone(), submit(&state).await);
+        // As from another process, when the way between the two loses everything.
+        let (_silent, changes) = broadcast::channel(1);
+        let follower = Follower { state, task, seen: 0, changes, ready: Vec::new().into_iter(), ended: false };
+        let mut chunks = follower.into_response(KEEP_ALIVE).into_body().into_data_stream();
+        let mut next = async || {
+            let chunk = tokio::time::timeout(Duration::from_secs(60), chunks.next()).await.expect("no event comes");
+            String::from_utf8(chunk.unwrap().unwrap().to_vec()).unwrap()
+        };
+        assert!(next().await.contains("event: accepted"));
+        store.cancel(task, &Actor::system()).await.unwrap();
+        assert!(next().await.contains("event: cancelled"));
     }
 }

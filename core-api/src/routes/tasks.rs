@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use store::{Cancelling, TaskFilter};
+use store::{Cancelling, StoreError, Task, TaskFilter};
 use types::{AgentName, TaskClass, TaskId, TaskState};
 use utoipa::IntoParams;
 
@@ -15,6 +15,11 @@ use crate::caller::Caller;
 use crate::dto::{Cancellation, StepView, TaskList, TaskView};
 use crate::problem::Problem;
 use crate::state::ApiState;
+
+/// Tasks that are read at a time.
+const PART: u32 = 100;
+/// A page with so much text has no more tasks.
+const MAX_PAGE_BYTES: usize = 16 << 20;
 
 /// A task of the caller's team; another team's is none.
 pub(super) async fn find(state: &ApiState, caller: &Caller, id: TaskId) -> Result<TaskView, Problem> {
@@ -88,8 +93,33 @@ pub(crate) async fn list(
         class: query.class,
         ..TaskFilter::default()
     };
-    let page = state.store.tasks(&filter, query.before, limit).await?;
-    Ok(Json(TaskList { tasks: page.tasks.into_iter().map(TaskView::from).collect(), next: page.next }))
+    Ok(Json(page(&state, &filter, query.before, limit).await?))
+}
+
+/// Tasks that match, newest first, at most `limit`; fewer where they are long, so that a page does not take the server's
+/// memory.
+pub(super) async fn page(
+    state: &ApiState,
+    filter: &TaskFilter,
+    mut before: Option<TaskId>,
+    limit: u32,
+) -> Result<TaskList, StoreError> {
+    let (mut tasks, mut left, mut bytes) = (Vec::new(), limit, 0);
+    loop {
+        let part = state.store.tasks(filter, before, left.min(PART)).await?;
+        bytes += part.tasks.iter().map(length).sum::<usize>();
+        left = left.saturating_sub(PART);
+        before = part.next;
+        tasks.extend(part.tasks.into_iter().map(TaskView::from));
+        if before.is_none() || left == 0 || MAX_PAGE_BYTES <= bytes {
+            return Ok(TaskList { tasks, next: before });
+        }
+    }
+}
+
+/// About what it takes in memory; an output is as long as the model's patience, a text as long as its sender's.
+fn length(task: &Task) -> usize {
+    task.input.as_ref().map_or(0, String::len)
 }
 
 /// Cancel a task: at once while it waits; a running one stops at its next step. Cancelling again changes nothing.

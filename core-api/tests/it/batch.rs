@@ -1,14 +1,15 @@
 //! `POST /v1/tasks:batch`.
 
-use std::sync::Arc;
-
-use core_api::Readiness;
+use core_api::{KeySecret, Readiness};
 use futures::channel::mpsc;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use store::Store;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use types::Role;
 
-use crate::world::{Answer, Limits, World, task, world};
+use crate::world::{Answer, Limits, World, keyed_world, task, world};
 
 async fn submit(world: &World, key: Option<&str>, lines: &[&str]) -> Answer {
     let request = world.request(Method::POST, "/v1/tasks:batch").body(lines.join("\n"));
@@ -167,13 +168,21 @@ async fn a_line_is_answered_while_the_next_is_still_being_sent() {
 #[tokio::test]
 async fn what_was_accepted_before_an_upload_broke_off_is_kept_and_half_a_line_is_not() {
     let world = world().await;
-    let mut upload = Upload::begin(&world).await;
-    upload.send(&(good() + "\n" + &good()));
-    let id = upload.answer().await["id"].as_str().unwrap().to_owned();
-    let Upload { pieces, response, .. } = upload;
-    pieces.unbounded_send(Err(std::io::Error::other("the sender is gone"))).unwrap();
-    drop(response);
-    assert_eq!(world.get(&format!("/v1/tasks/{id}")).await.json()["state"], "queued");
+    let mut connection = TcpStream::connect(world.url.trim_start_matches("http://")).await.unwrap();
+    let head = "POST /v1/tasks:batch HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let piece = good() + "\n" + &good();
+    // Then something that is no length of a piece.
+    let sent = format!("{head}{:x}\r\n{piece}\r\nnone\r\n", piece.len());
+    connection.write_all(sent.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !String::from_utf8_lossy(&answer).contains("bad_body") {
+        assert_ne!(connection.read_buf(&mut answer).await.unwrap(), 0, "{}", String::from_utf8_lossy(&answer));
+    }
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(
+        answer.contains("{\"line\":1,\"status\":202,") && answer.contains("{\"line\":2,\"status\":400,"),
+        "{answer}"
+    );
     assert_eq!(count(&world).await, 1);
 }
 
@@ -240,18 +249,26 @@ async fn a_problem_quotes_a_line_only_so_far() {
 }
 
 #[tokio::test]
-async fn bodies_of_a_team_take_a_bounded_share_of_memory() {
-    let world = Arc::new(world().await);
+async fn bodies_of_a_team_take_a_bounded_share_of_memory_and_none_of_anothers() {
+    let world = keyed_world().await;
+    let (ours, theirs) = (world.key("default", Role::Submitter).await, world.key("others", Role::Submitter).await);
+    let begin = async |key: &KeySecret| {
+        let (pieces, body) = mpsc::unbounded::<Result<String, std::io::Error>>();
+        let request = world.request(Method::POST, "/v1/tasks:batch").body(reqwest::Body::wrap_stream(body));
+        (pieces, request.bearer_auth(key.as_str()).send().await.unwrap())
+    };
     let mut uploads = Vec::new();
     for _ in 0..8 {
-        uploads.push(Upload::begin(&world).await);
+        uploads.push(begin(&ours).await);
     }
-    let refused = submit(&world, None, &[&good()]).await;
+    let small = || world.request(Method::POST, "/v1/tasks:batch").body(good());
+    let refused = world.send_as(&ours, small()).await;
     refused.assert_problem(429, "too_many_uploads");
     assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(world.send_as(&theirs, small()).await.status, StatusCode::OK);
     // One that ends makes room.
-    let Upload { pieces, mut response, .. } = uploads.remove(0);
+    let (pieces, mut response) = uploads.remove(0);
     pieces.close_channel();
     assert_eq!(response.chunk().await.unwrap(), None);
-    assert_eq!(submit(&world, None, &[&good()]).await.status, StatusCode::OK);
+    assert_eq!(world.send_as(&ours, small()).await.status, StatusCode::OK);
 }

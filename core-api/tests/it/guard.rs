@@ -26,7 +26,7 @@ async fn the_guard_stands_before_unknown_routes_too() {
 #[tokio::test]
 async fn the_guard_stands_before_routes_of_other_crates() {
     let world = world().await;
-    assert_eq!(world.get("/beside").await.text(), "beside");
+    assert_eq!(world.get("/beside").await.text(), "beside default");
     let request = world.request(Method::GET, "/beside").header("Host", "evil.example");
     world.send(request).await.assert_problem(403, "foreign_host");
     world.send(world.request(Method::POST, "/beside")).await.assert_problem(405, "wrong_method");

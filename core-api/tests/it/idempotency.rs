@@ -44,3 +44,12 @@ async fn a_key_that_is_none_is_refused() {
         submit(&world, &key, &task()).await.assert_problem(400, "bad_idempotency_key");
     }
 }
+
+#[tokio::test]
+async fn a_key_in_the_body_counts_more_than_the_header() {
+    let world = world().await;
+    let keyed = json!({ "agent": "summary", "input": "Summarise this.", "idempotency_key": "order-1" });
+    let in_body = submit(&world, "order-2", &keyed).await.json();
+    assert_eq!(submit(&world, "order-1", &task()).await.json()["id"], in_body["id"]);
+    assert_ne!(submit(&world, "order-2", &task()).await.json()["id"], in_body["id"]);
+}

@@ -30,6 +30,22 @@ async fn tasks_are_listed_page_by_page_the_newest_first() {
 }
 
 #[tokio::test]
+async fn a_page_of_long_tasks_has_fewer_and_the_next_goes_on() {
+    let world = world().await;
+    for _ in 0..90 {
+        world.submit().await;
+    }
+    let long = json!({ "agent": "summary", "input": "x".repeat(1 << 20) });
+    for _ in 0..20 {
+        world.post("/v1/tasks", &long).await;
+    }
+    let page = world.get("/v1/tasks?limit=1000").await.json();
+    assert_eq!(page["tasks"].as_array().unwrap().len(), 100);
+    let rest = world.get(&format!("/v1/tasks?limit=1000&before={}", page["next"].as_str().unwrap())).await.json();
+    assert_eq!((rest["tasks"].as_array().unwrap().len(), rest.get("next")), (10, None));
+}
+
+#[tokio::test]
 async fn filters_add_up() {
     let world = world().await;
     let post = async |body: Value| world.post("/v1/tasks", &body).await.json()["id"].as_str().unwrap().to_owned();

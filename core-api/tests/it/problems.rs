@@ -3,13 +3,13 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use core_api::Readiness;
+use core_api::{KeySecret, Readiness};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use store::{Actor, Store};
-use types::{StopReason, TaskId};
+use types::{Role, StopReason, TaskId};
 
-use crate::world::{Limits, World, task, world};
+use crate::world::{Limits, World, keyed_world, task, world};
 
 /// What was sent and what came back, with ids and moments blotted out.
 struct Album(String);
@@ -34,6 +34,7 @@ fn blot(text: &str) -> String {
         let is_moment =
             bare.len() > 20 && bare.ends_with('Z') && bare.as_bytes()[10] == b'T' && !bare.starts_with("2999");
         match bare.parse::<TaskId>() {
+            _ if bare.starts_with("key_") || bare.starts_with("key:key_") => word.replace(bare, "KEY"),
             Ok(_) => word.replace(bare, "ID"),
             Err(_) if is_moment => word.replace(bare, "MOMENT"),
             Err(_) => word.to_owned(),
@@ -53,12 +54,45 @@ fn get(world: &World, path: &str) -> RequestBuilder {
 #[tokio::test]
 async fn problems_say_what_where_and_what_to_do() {
     let mut album = Album(String::new());
+    callers(&mut album).await;
     wrong_requests(&mut album).await;
     unusable_tasks(&mut album).await;
     documents(&mut album).await;
+    operators_slips(&mut album).await;
     bad_ends(&mut album).await;
     limits(&mut album).await;
     assert_eq!(album.0, include_str!("../fixtures/problems.txt"));
+}
+
+async fn callers(album: &mut Album) {
+    let world = keyed_world().await;
+    let as_key = |key: &str| get(&world, "/v1/queue").bearer_auth(key);
+    album.add(&world, "no key", get(&world, "/v1/queue")).await;
+    album.add(&world, "an unknown key", as_key(KeySecret::random().as_str())).await;
+    album.add(&world, "too low a role", as_key(world.key("sales", Role::Submitter).await.as_str())).await;
+}
+
+async fn operators_slips(album: &mut Album) {
+    let world = world().await;
+    let weight = world.request(Method::PUT, "/v1/teams/sales").json(&json!({ "weight": 0 }));
+    album.add(&world, "a team without weight", weight).await;
+    for (what, path, body) in [
+        ("a key without a name", "/v1/keys", json!({ "role": "admin", "name": "" })),
+        (
+            "a key of the past",
+            "/v1/keys",
+            json!({ "role": "admin", "name": "x", "expires_at": "2020-01-01T00:00:00Z" }),
+        ),
+        ("a pause of what is no scope", "/v1/queue/pause", json!({ "scope": "everything", "reason": "x" })),
+        ("a pause without a reason", "/v1/queue/pause", json!({ "scope": "all", "reason": "" })),
+        ("the same input for many", "/v1/dlq:requeue", json!({ "filter": {}, "edit": { "input": "x" } })),
+    ] {
+        album.add(&world, what, post(&world, path, &body)).await;
+    }
+    album.add(&world, "an unknown state of messages", get(&world, "/v1/webhooks?state=lost")).await;
+    let key = "x".repeat(235);
+    let batch = world.request(Method::POST, "/v1/tasks:batch").header("Idempotency-Key", key);
+    album.add(&world, "a batch's key that is too long", batch).await;
 }
 
 async fn wrong_requests(album: &mut Album) {
@@ -106,6 +140,12 @@ async fn unusable_tasks(album: &mut Album) {
             "a deadline before its beginning",
             json!({ "agent": "summary", "input": "x", "deadline_seconds": 60, "due_at": "2999-01-01T00:00:00Z" }),
         ),
+        ("a limit of nothing", json!({ "agent": "summary", "input": "x", "concurrency_limit": 3 })),
+        (
+            "a limit of none",
+            json!({ "agent": "summary", "input": "x", "concurrency_key": "k", "concurrency_limit": 0 }),
+        ),
+        ("a callback", json!({ "agent": "summary", "input": "x", "callback_url": "https://hooks.example" })),
     ] {
         album.add(&world, what, post(&world, "/v1/tasks", &body)).await;
     }
@@ -123,7 +163,13 @@ async fn documents(album: &mut Album) {
     album.add(&world, "an empty document", store("", Vec::new())).await;
     album.add(&world, "an empty name", store("?name=", vec![0])).await;
     let form = store("", vec![0]).header("content-type", "multipart/form-data; boundary=x");
-    album.add(&world, "a form", form).await;
+    album.add(&world, "a broken form", form).await;
+    let form = store("", b"--x--\r\n".to_vec()).header("content-type", "multipart/form-data; boundary=x");
+    album.add(&world, "a form without a file", form).await;
+    let allowing = Limits { callbacks: vec!["https://hooks.example".to_owned()], ..Limits::default() };
+    let world = World::new(allowing).await;
+    let elsewhere = json!({ "agent": "summary", "input": "x", "callback_url": "https://evil.example" });
+    album.add(&world, "a callback to elsewhere", post(&world, "/v1/tasks", &elsewhere)).await;
 }
 
 async fn bad_ends(album: &mut Album) {

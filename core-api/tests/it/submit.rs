@@ -58,6 +58,37 @@ async fn a_document_that_is_named_twice_is_one_and_more_than_64_are_refused() {
 }
 
 #[tokio::test]
+async fn a_moment_that_has_passed_means_now() {
+    let world = world().await;
+    for name in ["due_at", "not_before"] {
+        let answer =
+            world.post("/v1/tasks", &json!({ "agent": "summary", "input": "x", name: "2020-01-01T00:00:00Z" })).await;
+        assert_eq!((answer.status, &answer.json()["state"]), (StatusCode::ACCEPTED, &json!("queued")), "{name}");
+    }
+    let both = json!({ "agent": "summary", "input": "x", "due_at": "2020-01-01T00:00:00Z", "not_before": "2020-01-01T00:00:00Z" });
+    world.post("/v1/tasks", &both).await.assert_problem(422, "bad_body");
+}
+
+#[tokio::test]
+async fn a_concurrency_key_is_kept_with_its_limit() {
+    let world = world().await;
+    for (asked, limit) in [(json!(3), 3), (json!(null), 1)] {
+        let body =
+            json!({ "agent": "summary", "input": "x", "concurrency_key": "customer-7", "concurrency_limit": asked });
+        let answer = world.post("/v1/tasks", &body).await;
+        let view = answer.json();
+        assert_eq!(view["concurrency"], json!({ "key": "customer-7", "limit": limit }));
+        assert_eq!(world.get(answer.header("location").unwrap()).await.json(), view);
+    }
+    for (key, limit) in
+        [(json!("k"), json!(0)), (json!("k"), json!(10_001)), (json!(""), json!(1)), (json!(null), json!(1))]
+    {
+        let body = json!({ "agent": "summary", "input": "x", "concurrency_key": key, "concurrency_limit": limit });
+        world.post("/v1/tasks", &body).await.assert_problem(422, "bad_concurrency");
+    }
+}
+
+#[tokio::test]
 async fn priority_is_another_name_for_class() {
     let world = world().await;
     let answer = world.post("/v1/tasks", &json!({ "agent": "summary", "input": "x", "priority": "interactive" })).await;
@@ -84,6 +115,7 @@ async fn a_body_that_does_not_fit_is_refused_by_the_fields_name() {
         (json!({ "agent": "summary", "input": "x", "class": "urgent" }), ["class: ", "`interactive`"]),
         (json!({ "agent": "summary", "input": "x", "due_at": "soon" }), ["due_at: ", "year"]),
         (json!({ "agent": "summary", "input": "x", "max_retries": -1 }), ["max_retries: ", "u32"]),
+        (json!({ "agent": "summary", "input": "x", "deadline_seconds": -5 }), ["deadline_seconds: ", "u64"]),
     ] {
         let answer = world.post("/v1/tasks", &body).await;
         answer.assert_problem(422, "bad_body");
@@ -137,8 +169,10 @@ async fn a_full_queue_says_when_to_come_back() {
     world.submit().await;
     let answer = world.post("/v1/tasks", &task()).await;
     answer.assert_problem(429, "queue_full");
+    // Nothing is known of the rate yet.
     assert_eq!(answer.header("retry-after"), Some("5"));
     assert_eq!(answer.json()["retry_after"], 5);
+    assert!(world.get("/metrics").await.text().contains("openclaw_tasks_rejected_total{reason=\"full\"} 1"));
 }
 
 #[tokio::test]

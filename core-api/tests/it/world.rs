@@ -5,19 +5,21 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use config::WebhookConfig;
-use core_api::{AgentView, ApiRuntime, ApiSettings, ApiState, Authentication, Health, Readiness};
+use core_api::{AdminKey, AgentView, ApiRuntime, ApiSettings, ApiState, Authentication, Health, KeySecret, Readiness};
 use prometheus::Registry;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header};
 use serde_json::{Value, json};
 use store::{
-    Actor, Failure, Lease, Leases, NewTask, Opening, RetryPolicy, SqliteSettings, SqliteStore, Store, StoreMetrics,
+    Access, Actor, Failure, Lease, Leases, NewApiKey, NewTask, Opening, RetryPolicy, SqliteSettings, SqliteStore,
+    Store, StoreMetrics,
 };
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
-use types::{ProcessId, StopReason, TaskClass, TaskId, TeamName, WorkerId};
+use types::{ApiKeyId, ProcessId, Role, StopReason, TaskClass, TaskId, TeamName, WorkerId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -206,11 +208,44 @@ impl World {
         }
     }
 
+    /// A key of a team, as an administrator would make it.
+    pub(crate) async fn key(&self, team: &str, role: Role) -> KeySecret {
+        let secret = KeySecret::random();
+        let key = NewApiKey {
+            id: ApiKeyId::random(),
+            team: team.parse().unwrap(),
+            role,
+            name: "test".to_owned(),
+            sha256: secret.digest(),
+            expires_at: None,
+        };
+        self.store.create_key(key, &Actor::new("user:ann")).await.unwrap();
+        secret
+    }
+
+    /// Sends as the holder of a key.
+    pub(crate) async fn send_as(&self, key: &KeySecret, request: RequestBuilder) -> Answer {
+        self.send(request.bearer_auth(key.as_str())).await
+    }
+
+    pub(crate) async fn get_as(&self, key: &KeySecret, path: &str) -> Answer {
+        self.send_as(key, self.request(Method::GET, path)).await
+    }
+
+    /// A task of an agent, submitted by nobody in particular.
+    pub(crate) async fn accept_for(&self, agent: &str) -> TaskId {
+        self.accept(team(), agent).await
+    }
+
     /// Another team's task.
     pub(crate) async fn foreign_task(&self) -> TaskId {
+        self.accept(others(), "summary").await
+    }
+
+    async fn accept(&self, team: TeamName, agent: &str) -> TaskId {
         let task = NewTask {
-            team: "others".parse().unwrap(),
-            agent: "summary".parse().unwrap(),
+            team,
+            agent: agent.parse().unwrap(),
             class: TaskClass::Normal,
             input: Some("secret".to_owned()),
             documents: Vec::new(),
@@ -236,8 +271,8 @@ impl World {
 
 /// A route of another crate.
 #[utoipa::path(get, path = "/beside", responses((status = 200, body = String, description = "It is there")))]
-async fn beside() -> &'static str {
-    "beside"
+async fn beside(Extension(team): Extension<TeamName>) -> String {
+    format!("beside {team}")
 }
 
 /// What the server answered.
@@ -292,6 +327,21 @@ async fn open(folder: &Path, limits: &Limits, metrics: StoreMetrics) -> Arc<Sqli
 
 pub(crate) fn team() -> TeamName {
     "default".parse().unwrap()
+}
+
+/// Another team.
+pub(crate) fn others() -> TeamName {
+    "others".parse().unwrap()
+}
+
+/// The key of a world where callers are told apart.
+pub(crate) const ADMIN_KEY: &str = "an-administrators-key-of-32-characters";
+
+/// A world where callers are told apart.
+pub(crate) async fn keyed_world() -> World {
+    let admin = AdminKey { secret: KeySecret::given(ADMIN_KEY), team: team() };
+    let authentication = Authentication::Keys { admin: Some(admin) };
+    World::new(Limits { authentication, ..Limits::default() }).await
 }
 
 pub(crate) fn task() -> Value {
