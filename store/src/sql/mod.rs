@@ -5,10 +5,12 @@
 //! common is behind [`Backend`] and [`Dialect`](dialect::Dialect).
 
 mod accept;
+mod access;
 mod backend;
 mod cancel;
 mod concurrency;
 mod connection;
+mod controls;
 mod dialect;
 mod document;
 mod end;
@@ -37,6 +39,7 @@ mod teams;
 mod transaction;
 mod transition;
 mod webhook;
+mod webhooks;
 mod withhold;
 mod witness;
 mod writer;
@@ -47,15 +50,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::Error;
 use tokio::sync::broadcast;
-use types::{ApiKeyId, DocumentId, TaskId, TeamName, Timestamp, WebhookId, WorkerId};
+use types::{DocumentId, TaskId, TeamName, WorkerId};
 
-use crate::access::{Access, ApiKey, NewApiKey, Team};
 use crate::audit::{Actor, AuditEntry};
 use crate::change::Change;
 use crate::clock::Clock;
-use crate::controls::{
-    Controls, DeadLetter, KeyHolder, Leadership, Pause, PlaceInLine, Process, ProcessBeat, Pruned, Retention, Scope,
-};
 use crate::document::{Document, NewDocument};
 use crate::error::StoreError;
 use crate::fault;
@@ -65,7 +64,6 @@ use crate::outcome::{Ended, Ending};
 use crate::step::{Event, NewStep, Step};
 use crate::store::{Cancelling, Edit, Fence, LeaseSweep, Opened, Purging, Renewal, Requeueing, Store, Swept, Waiting};
 use crate::task::{AcceptError, Accepted, NewTask, Task, TaskFilter, TaskPage};
-use crate::webhook::{Webhook, WebhookState, Webhooks};
 pub(crate) use backend::{Backend, SessionId, Writing};
 pub(crate) use connection::Sql;
 pub(crate) use dialect::Dialect;
@@ -249,120 +247,6 @@ impl<B: Backend> Store for SqlStore<B> {
     async fn close(&self) {
         self.backend.close().await;
         self.writer.close().await;
-    }
-}
-
-#[allow(private_bounds, reason = "as above")]
-#[async_trait]
-impl<B: Backend> Access for SqlStore<B> {
-    async fn create_key(&self, key: NewApiKey, actor: &Actor) -> Result<ApiKey, StoreError> {
-        self.writer.write(keys::CreateKey { key, actor: actor.clone() }).await
-    }
-
-    async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
-        self.during("read keys", async { keys::keys(&mut *self.reader().await?).await }).await
-    }
-
-    async fn key_by_digest(&self, sha256: &str) -> Result<Option<ApiKey>, StoreError> {
-        self.during("read a key", async { keys::key_by_digest(&mut *self.reader().await?, sha256).await }).await
-    }
-
-    async fn revoke_key(&self, id: &ApiKeyId, actor: &Actor) -> Result<Option<ApiKey>, StoreError> {
-        self.writer.write(keys::RevokeKey { id: id.clone(), actor: actor.clone() }).await
-    }
-
-    async fn teams(&self) -> Result<Vec<Team>, StoreError> {
-        self.during("read teams", async { teams::teams(&mut *self.reader().await?).await }).await
-    }
-
-    async fn put_team(&self, team: Team, actor: &Actor) -> Result<(), StoreError> {
-        self.writer.write(teams::PutTeam { team, actor: actor.clone() }).await
-    }
-}
-
-#[allow(private_bounds, reason = "as above")]
-#[async_trait]
-impl<B: Backend> Controls for SqlStore<B> {
-    async fn pause(&self, scope: &Scope, reason: &str, actor: &Actor) -> Result<(), StoreError> {
-        let (scope, reason, actor) = (scope.clone(), reason.to_owned(), actor.clone());
-        self.writer.write(pause::Begin { scope, reason, actor }).await
-    }
-
-    async fn resume(&self, scope: &Scope, actor: &Actor) -> Result<bool, StoreError> {
-        self.writer.write(pause::Finish { scope: scope.clone(), actor: actor.clone() }).await
-    }
-
-    async fn pauses(&self) -> Result<Vec<Pause>, StoreError> {
-        self.during("read pauses", async { pause::pauses(&mut *self.reader().await?).await }).await
-    }
-
-    async fn beat(&self, beat: &ProcessBeat) -> Result<(), StoreError> {
-        self.writer.write(process::Beat { beat: beat.clone() }).await
-    }
-
-    async fn processes(&self) -> Result<Vec<Process>, StoreError> {
-        self.during("read processes", async { process::processes(&mut *self.reader().await?).await }).await
-    }
-
-    async fn lead(&self) -> Result<Leadership, StoreError> {
-        self.during("ask who leads", self.backend.lead()).await
-    }
-
-    async fn prune(&self, retention: &Retention, limit: u32) -> Result<Pruned, StoreError> {
-        self.writer.write(prune::Prune { retention: *retention, limit }).await
-    }
-
-    async fn unmirrored(&self, limit: u32) -> Result<Vec<DeadLetter>, StoreError> {
-        let reading = async { mirror::unmirrored(&mut *self.reader().await?, limit).await };
-        self.during("read dead letters", reading).await
-    }
-
-    async fn mirrored(&self, seqs: &[i64]) -> Result<(), StoreError> {
-        self.writer.write(mirror::Mirrored { seqs: seqs.to_vec() }).await
-    }
-
-    async fn running_keyed(&self) -> Result<Vec<KeyHolder>, StoreError> {
-        let reading = async { concurrency::running_keyed(&mut *self.reader().await?).await };
-        self.during("read running tasks", reading).await
-    }
-
-    async fn place_in_line(&self, task: TaskId) -> Result<Option<PlaceInLine>, StoreError> {
-        let now = self.clock.now();
-        let reading = async { place::place_in_line(&mut *self.reader().await?, task, now).await };
-        self.during("find a task's place", reading).await
-    }
-}
-
-#[allow(private_bounds, reason = "as above")]
-#[async_trait]
-impl<B: Backend> Webhooks for SqlStore<B> {
-    async fn webhooks_due(&self, limit: u32) -> Result<Vec<Webhook>, StoreError> {
-        let now = self.clock.now();
-        self.during("read messages", async { webhook::due(&mut *self.reader().await?, now, limit).await }).await
-    }
-
-    async fn webhook_delivered(&self, id: &WebhookId) -> Result<(), StoreError> {
-        self.writer.write(webhook::Record { id: id.clone(), sent: webhook::Sent::Delivered }).await
-    }
-
-    async fn webhook_failed(&self, id: &WebhookId, error: &str, next: Option<Timestamp>) -> Result<(), StoreError> {
-        let sent = webhook::Sent::Failed { error: error.to_owned(), next };
-        self.writer.write(webhook::Record { id: id.clone(), sent }).await
-    }
-
-    async fn webhooks(
-        &self,
-        team: &TeamName,
-        state: Option<WebhookState>,
-        limit: u32,
-    ) -> Result<Vec<Webhook>, StoreError> {
-        let reading = async { webhook::of_team(&mut *self.reader().await?, team, state, limit).await };
-        self.during("read messages", reading).await
-    }
-
-    async fn retry_webhook(&self, team: &TeamName, id: &WebhookId, actor: &Actor) -> Result<bool, StoreError> {
-        let (team, id, actor) = (team.clone(), id.clone(), actor.clone());
-        self.writer.write(webhook::Retry { team, id, actor }).await
     }
 }
 
