@@ -32,7 +32,7 @@ impl Alone for Purge {
             return Ok(Purging::NotDead(task.state));
         }
         forget(tx, &[self.task]).await?;
-        tx.audit(&self.actor, "task.purge", &self.task.to_string(), json!({ "state": task.state }));
+        tx.audit(&self.actor, "task.purge", &self.task.to_string(), json!({ "team": task.team, "agent": task.agent }));
         Ok(Purging::Purged)
     }
 }

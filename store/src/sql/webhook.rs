@@ -86,7 +86,12 @@ impl Alone for Record {
             .bind(error)
             .bind(*next),
         };
-        tx.execute(record).await?;
+        let is_pending = 0 < tx.execute(record).await?;
+        if let Sent::Failed { error, next: None } = &self.sent
+            && is_pending
+        {
+            tx.audit(&Actor::system(), "webhook.give_up", self.id.as_str(), json!({ "error": error }));
+        }
         Ok(())
     }
 }

@@ -89,7 +89,10 @@ pub async fn a_failed_message_is_due_at_its_time_and_dead_without_one(make: impl
     let again = due(&world).await.remove(0);
     assert_eq!((again.attempts, again.error.as_deref()), (1, Some("503")));
     world.store.webhook_failed(&message.id, "410", None).await.unwrap();
+    world.store.webhook_failed(&message.id, "404", None).await.unwrap();
     assert!(due(&world).await.is_empty());
+    let given_up = world.audit_actions().await.iter().filter(|action| *action == "webhook.give_up").count();
+    assert_eq!(given_up, 1, "what is dead stays as it is");
     let dead = world.store.webhooks(&message.team, Some(WebhookState::Dead), 10).await.unwrap().remove(0);
     assert_eq!(
         (dead.state, dead.attempts, dead.next_at, dead.error.as_deref()),
