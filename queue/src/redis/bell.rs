@@ -16,7 +16,7 @@ use super::metrics::Tally;
 use super::server::{Link, Server};
 
 /// After this long a bell comes back though nobody rang.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The ear of one bell.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use types::{ProcessId, TaskClass, TaskId};
 use super::entry::{Ended, Entry, delivery};
 use super::keys::{GROUP, QUEUE};
 use super::metrics::Tally;
-use super::script::{ACKNOWLEDGE, CLAIM, Call, DEPTH, FETCH, FORGET_CONSUMERS, HOLDS, PUSH, PUT_BACK};
+use super::script::{ACKNOWLEDGE, CLAIM, Call, DEPTH, FETCH, FORGET_CONSUMERS, HOLDS, PUSH, PUT_BACK, RECOVER};
 use super::server::Link;
 use super::takers::Demand;
 use crate::queue::{Delivery, Depth};
@@ -30,11 +30,17 @@ pub(crate) async fn push(mut link: Link, tally: Tally, ids: Vec<(TaskId, TaskCla
     Ok(())
 }
 
+/// Entries that the server gives to this process.
+#[derive(Default)]
+pub(crate) struct Delivered {
+    pub(crate) deliveries: Vec<Delivery>,
+    /// Those that name no task.
+    pub(crate) malformed: Vec<Ended>,
+}
+
 /// What a look at the lines brought.
 pub(crate) struct Fetched {
-    pub(crate) deliveries: Vec<Delivery>,
-    /// Entries that name no task.
-    pub(crate) malformed: Vec<Ended>,
+    pub(crate) delivered: Delivered,
     /// Delivered, by class.
     pub(crate) served: [usize; 3],
     /// What still waits, by class.
@@ -55,8 +61,7 @@ pub(crate) async fn fetch(
     let call = call.arg(demand.interactive).arg(demand.all).arg(&plan);
     let (lines, waiting, made): (Lines, [usize; 3], usize) = call.run(&mut link, &tally).await?;
     let served = [lines.0.len(), lines.1.len(), lines.2.len()];
-    let (deliveries, malformed) = read(lines);
-    Ok(Fetched { deliveries, malformed, served, waiting, was_wiped: 0 < made })
+    Ok(Fetched { delivered: read(lines), served, waiting, was_wiped: 0 < made })
 }
 
 pub(crate) async fn acknowledge(mut link: Link, tally: Tally, ended: &[Ended]) -> RedisResult<()> {
@@ -89,8 +94,7 @@ pub(crate) async fn put_back(mut link: Link, tally: Tally, deliveries: Vec<Deliv
 pub(crate) struct Claimed {
     /// The server's incarnation. When it is not the one that was expected, nothing was taken.
     pub(crate) run: String,
-    pub(crate) deliveries: Vec<Delivery>,
-    pub(crate) malformed: Vec<Ended>,
+    pub(crate) delivered: Delivered,
 }
 
 /// Takes over what was left alone for `idle`, and removes consumers that are gone.
@@ -105,8 +109,13 @@ pub(crate) async fn claim(
     let (run, lines): (String, Lines) = call.run(&mut link, &tally).await?;
     let call = Call::new(&FORGET_CONSUMERS, &QUEUE).arg(GROUP).arg(milliseconds(GONE));
     call.run::<()>(&mut link, &tally).await?;
-    let (deliveries, malformed) = read(lines);
-    Ok(Claimed { run, deliveries, malformed })
+    Ok(Claimed { run, delivered: read(lines) })
+}
+
+/// Everything that was delivered to this process and not acknowledged.
+pub(crate) async fn recover(mut link: Link, tally: Tally, process: ProcessId) -> RedisResult<Delivered> {
+    let call = Call::new(&RECOVER, &QUEUE).arg(GROUP).arg(process.as_str());
+    Ok(read(call.run::<Lines>(&mut link, &tally).await?))
 }
 
 pub(crate) async fn holds(mut link: Link, tally: Tally, ids: Vec<TaskId>) -> RedisResult<Vec<bool>> {
@@ -127,17 +136,17 @@ pub(crate) async fn depth(mut link: Link, tally: Tally) -> RedisResult<Depth> {
 /// Entries of the three lines.
 type Lines = (Vec<Entry>, Vec<Entry>, Vec<Entry>);
 
-fn read(lines: Lines) -> (Vec<Delivery>, Vec<Ended>) {
-    let (mut deliveries, mut malformed) = (Vec::new(), Vec::new());
+fn read(lines: Lines) -> Delivered {
+    let mut read = Delivered::default();
     for (class, entries) in TaskClass::ALL.into_iter().zip([lines.0, lines.1, lines.2]) {
         for entry in entries {
             match delivery(class, entry) {
-                Ok(delivery) => deliveries.push(delivery),
-                Err(entry) => malformed.push(entry),
+                Ok(delivery) => read.deliveries.push(delivery),
+                Err(entry) => read.malformed.push(entry),
             }
         }
     }
-    (deliveries, malformed)
+    read
 }
 
 /// A class as scripts count it.

@@ -16,12 +16,13 @@ use tracing::{info, warn};
 use types::{ProcessId, TaskClass, TaskId};
 
 use super::bell::Bell;
-use super::calls::{self, Claimed, Fetched};
+use super::calls::{self, Claimed, Delivered, Fetched};
 use super::connection::Connection;
 use super::entry::Ended;
 use super::fault::Fault;
 use super::keys::{INTERACTIVE_BELL, OTHER_BELL};
 use super::metrics::Tally;
+use super::outstanding::Outstanding;
 use super::server::{Link, Server};
 use super::takers::{Demand, Handed, Takers};
 use super::unavailable;
@@ -50,6 +51,7 @@ enum Done {
     Fetched(RedisResult<Fetched>),
     Acknowledged(RedisResult<()>, Vec<Ended>),
     Claimed(RedisResult<Claimed>),
+    Recovered(RedisResult<Delivered>),
     /// Who asked has been answered.
     Answered(RedisResult<()>),
 }
@@ -65,6 +67,7 @@ pub(crate) struct Courier {
     /// Under way, each with how often the connection had been lost before.
     calls: FuturesUnordered<BoxFuture<'static, (u64, Done)>>,
     takers: Takers,
+    outstanding: Outstanding,
     order: ClassOrder,
     /// What waited when the lines were last seen.
     waiting: [usize; 3],
@@ -109,6 +112,7 @@ impl Courier {
             connection,
             calls: FuturesUnordered::new(),
             takers: Takers::default(),
+            outstanding: Outstanding::default(),
             order: ClassOrder::default(),
             waiting: [0; 3],
             look: false,
@@ -156,8 +160,14 @@ impl Courier {
                 self.takers.join(classes, hand);
                 self.look = true;
             }
-            Event::Acknowledge(delivery) => self.ended.push(delivery.into()),
-            Event::PutBack(delivery) => self.hand_out(vec![delivery]),
+            Event::Acknowledge(delivery) => {
+                self.outstanding.remove(&delivery);
+                self.ended.push(delivery.into());
+            }
+            Event::PutBack(delivery) => {
+                self.outstanding.remove(&delivery);
+                self.hand_out(vec![delivery]);
+            }
             Event::Push(ids, answer) => self.answer(answer, |link, tally| calls::push(link, tally, ids)),
             Event::Holds(ids, answer) => self.answer(answer, |link, tally| calls::holds(link, tally, ids)),
             Event::Depth(answer) => self.answer(answer, calls::depth),
@@ -241,6 +251,7 @@ impl Courier {
     /// Brings back what was delivered and never opened; not before a whole timeout has passed since this process came
     /// to the server, and the server to its present life: until then others may have had no chance to acknowledge.
     fn claim(&mut self) {
+        self.outstanding.forget_older_than(self.visibility_timeout);
         let Ok(link) = self.connection.link() else { return };
         let in_grace = !self.run.is_empty() && self.run_since.elapsed() < self.visibility_timeout;
         if self.is_claiming || in_grace {
@@ -277,6 +288,7 @@ impl Courier {
                 self.is_claiming = false;
                 result.map(|claimed| self.claimed(claimed)).err()
             }
+            Done::Recovered(result) => result.map(|delivered| self.recovered(delivered)).err(),
             Done::Answered(result) => result.err(),
         };
         match failed {
@@ -293,8 +305,8 @@ impl Courier {
         let before = std::array::from_fn(|class| fetched.served[class] + fetched.waiting[class]);
         self.order.served(before, fetched.served);
         self.waiting = fetched.waiting;
-        self.hand_out(fetched.deliveries);
-        self.remove(fetched.malformed);
+        self.hand_out(fetched.delivered.deliveries);
+        self.remove(fetched.delivered.malformed);
         let demand = self.takers.demand();
         let waits = self.waiting.iter().any(|&waiting| 0 < waiting);
         self.look |= (0 < demand.all && waits) || (0 < demand.interactive && 0 < self.waiting[0]);
@@ -304,25 +316,40 @@ impl Courier {
         if self.run != claimed.run {
             (self.run, self.run_since) = (claimed.run, Instant::now());
         }
-        self.remove(claimed.malformed);
-        if !claimed.deliveries.is_empty() {
-            info!(ids = claimed.deliveries.len(), "ids that were delivered and never opened wait again");
-            self.tally.claimed(claimed.deliveries.len());
-            self.put_back(claimed.deliveries);
+        let Delivered { deliveries, malformed } = claimed.delivered;
+        self.remove(malformed);
+        if !deliveries.is_empty() {
+            info!(ids = deliveries.len(), "ids that were delivered and never opened wait again");
+            self.tally.claimed(deliveries.len());
+            self.put_back(deliveries);
         }
+    }
+
+    /// Puts back what the server gave to this process and no worker has: the answer was lost with the connection.
+    fn recovered(&mut self, delivered: Delivered) {
+        self.remove(delivered.malformed);
+        let lost = delivered.deliveries.into_iter().filter(|delivery| !self.outstanding.has(delivery)).collect();
+        self.put_back(lost);
     }
 
     fn hand_out(&mut self, deliveries: Vec<Delivery>) {
         // The queue is being dropped: what is delivered comes back after the visibility timeout.
         let Some(back) = self.back.upgrade() else { return };
-        let unwanted: Vec<Delivery> =
-            deliveries.into_iter().filter_map(|delivery| self.takers.hand(delivery, &back)).collect();
-        if !unwanted.is_empty() {
-            self.put_back(unwanted);
+        let mut unwanted = Vec::new();
+        for delivery in deliveries {
+            self.outstanding.add(&delivery);
+            if let Some(delivery) = self.takers.hand(delivery, &back) {
+                self.outstanding.remove(&delivery);
+                unwanted.push(delivery);
+            }
         }
+        self.put_back(unwanted);
     }
 
     fn put_back(&mut self, deliveries: Vec<Delivery>) {
+        if deliveries.is_empty() {
+            return;
+        }
         let Ok(link) = self.connection.link() else { return };
         let tally = self.tally.clone();
         self.call(async move { Done::Answered(calls::put_back(link, tally, deliveries).await) });
@@ -343,9 +370,11 @@ impl Courier {
     }
 
     fn found(&mut self, link: Link) {
+        let (recovering, process, tally) = (link.clone(), self.process.clone(), self.tally.clone());
         self.connection.found(link);
         self.look = true;
         self.run.clear();
+        self.call(async move { Done::Recovered(calls::recover(recovering, tally, process).await) });
     }
 
     /// Sends the last acknowledgements; the others in the process have their answer already.

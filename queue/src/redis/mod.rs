@@ -17,6 +17,7 @@ mod fault;
 mod intake;
 mod keys;
 mod metrics;
+mod outstanding;
 mod script;
 mod server;
 mod takers;
@@ -69,7 +70,7 @@ impl RedisSettings {
             authority: None,
             process,
             visibility_timeout: Duration::from_secs(30),
-            response_timeout: Duration::from_secs(5),
+            response_timeout: Duration::from_secs(3),
             patience: Duration::from_secs(30),
             metrics: None,
         }

@@ -24,6 +24,7 @@ scripts! {
     ACKNOWLEDGE = "lua/acknowledge.lua";
     PUT_BACK = "lua/put_back.lua";
     CLAIM = "lua/claim.lua";
+    RECOVER = "lua/recover.lua";
     HOLDS = "lua/holds.lua";
     DEPTH = "lua/depth.lua";
     PREPARE = "lua/prepare.lua";

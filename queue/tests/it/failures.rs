@@ -9,7 +9,7 @@ use testbed::{Proxy, Redis, RedisOptions};
 use types::TaskClass::{Batch, Interactive, Normal};
 use types::{ProcessId, TaskClass, TaskId, WorkerId};
 
-use crate::server::{LINES, VISIBILITY_TIMEOUT, age, connect, count, counted, settings, start};
+use crate::server::{LINES, VISIBILITY_TIMEOUT, age, connect, count, counted, counted_for, settings, start};
 
 fn worker() -> WorkerId {
     WorkerId { process: ProcessId::new(), slot: 0 }
@@ -244,6 +244,29 @@ async fn a_connection_that_carries_nothing_is_given_up() {
     waiting.await.unwrap();
     take_and_acknowledge(&queue).await;
     assert_eq!(queue.depth().await.unwrap().waiting(), 0);
+}
+
+#[tokio::test]
+async fn what_was_delivered_into_a_broken_connection_comes_at_once() {
+    let redis = start().await;
+    let (queue, registry) = counted_for(&redis.url(), Duration::from_secs(3600)).await;
+    let (kept, lost) = (push(&queue, Normal).await, push(&queue, Normal).await);
+    let in_work = take(&queue).await;
+    redis.signal(testbed::Signal::STOP);
+    let queue = Arc::new(queue);
+    let waiting = tokio::spawn({
+        let queue = Arc::clone(&queue);
+        async move { take_and_acknowledge(&queue).await }
+    });
+    while errors(&registry, "timeout") == 0.0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Now it does what it was asked for, and there is nobody to answer.
+    redis.signal(testbed::Signal::CONT);
+    assert_eq!(waiting.await.unwrap(), lost);
+    assert_eq!(in_work.task(), kept);
+    let depth = queue.depth().await.unwrap();
+    assert_eq!((depth.waiting(), depth.delivered), (0, 1), "what a worker has stays with it");
 }
 
 #[tokio::test]

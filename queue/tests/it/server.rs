@@ -28,9 +28,15 @@ pub async fn connect(url: &str) -> RedisQueue {
 
 /// A queue and what it counts.
 pub async fn counted(url: &str) -> (RedisQueue, prometheus::Registry) {
+    counted_for(url, VISIBILITY_TIMEOUT).await
+}
+
+/// A queue with this visibility timeout, and what it counts.
+pub async fn counted_for(url: &str, visibility_timeout: Duration) -> (RedisQueue, prometheus::Registry) {
     let registry = prometheus::Registry::new();
     let metrics = Some(RedisMetrics::new(&registry).unwrap());
-    (RedisQueue::connect(RedisSettings { metrics, ..settings(url) }).await.unwrap(), registry)
+    let settings = RedisSettings { metrics, visibility_timeout, ..settings(url) };
+    (RedisQueue::connect(settings).await.unwrap(), registry)
 }
 
 /// A counter's value, of one kind if it has kinds.
