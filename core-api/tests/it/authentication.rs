@@ -2,7 +2,7 @@
 
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::json;
-use store::{Access, Actor, NewApiKey, Store};
+use store::{Actor, NewApiKey};
 use types::{ApiKeyId, Role, TaskId, Timestamp};
 
 use core_api::KeySecret;

@@ -4,7 +4,6 @@ use core_api::{KeySecret, Readiness};
 use futures::channel::mpsc;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
-use store::Store;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use types::Role;

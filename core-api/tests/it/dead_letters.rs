@@ -2,7 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use store::{Actor, NewStep, StepKind, Store};
+use store::{Actor, NewStep, StepKind};
 use types::{StopReason, TaskId, Timestamp};
 
 use crate::world::{Answer, World, failure, world};

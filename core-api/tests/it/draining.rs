@@ -5,7 +5,6 @@ use std::time::Duration;
 use core_api::Readiness;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use store::Store;
 
 use crate::world::{World, task, world};
 

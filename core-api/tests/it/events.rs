@@ -2,7 +2,7 @@
 
 use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
-use store::{Actor, Store};
+use store::Actor;
 use types::{StopReason, TaskId};
 
 use crate::world::{World, world};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use store::{Actor, Controls, ProcessBeat, Scope, Store};
+use store::{Actor, ProcessBeat, Scope};
 use types::{ProcessId, ProcessRole, TaskId};
 
 use crate::world::{Limits, World, world};

@@ -3,12 +3,10 @@
 use std::process::Stdio;
 use std::sync::Arc;
 
-use core_api::{AdminKey, Authentication, KeySecret};
-use store::Store;
 use tokio::process::Command;
 use types::{AgentName, TaskState};
 
-use crate::world::{ADMIN_KEY, Limits, World, team};
+use crate::world::{ADMIN_KEY, World, keyed_world};
 
 const GUIDE: &str = include_str!("../../../docs/rest.md");
 
@@ -33,9 +31,10 @@ async fn work(world: Arc<World>, agent: AgentName) {
 
 #[tokio::test]
 async fn the_guides_examples_run() {
-    let admin = AdminKey { secret: KeySecret::given(ADMIN_KEY), team: team() };
-    let authentication = Authentication::Keys { admin: Some(admin) };
-    let world = Arc::new(World::new(Limits { authentication, ..Limits::default() }).await);
+    for program in ["bash", "curl", "jq"] {
+        testbed::installed(program, program);
+    }
+    let world = Arc::new(keyed_world().await);
     for _ in 0..4 {
         let id = world.accept_for("triage").await;
         world.bury(id).await;
@@ -57,7 +56,7 @@ async fn the_guides_examples_run() {
         .unwrap();
     worker.abort();
     let (out, err) = (String::from_utf8_lossy(&bash.stdout), String::from_utf8_lossy(&bash.stderr));
-    assert!(bash.status.success() && err.is_empty(), "curl and jq are needed; {}\n{out}\n{err}", bash.status);
+    assert!(bash.status.success() && err.is_empty(), "{}\n{out}\n{err}", bash.status);
     for word in
         ["\"succeeded\"", "event: succeeded", "unknown_agent", "Two boxes went north.", "it is not to start before"]
     {

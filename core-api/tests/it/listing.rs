@@ -90,7 +90,7 @@ async fn another_teams_task_is_not_found() {
     }
     world.post(&format!("/v1/tasks/{id}/cancel"), &json!({})).await.assert_problem(404, "not_found");
     assert_eq!(ids(&world, "").await, [""; 0]);
-    assert!(!store::Store::task(world.store.as_ref(), id).await.unwrap().unwrap().state.is_terminal());
+    assert!(!world.store.task(id).await.unwrap().unwrap().state.is_terminal());
 }
 
 #[tokio::test]

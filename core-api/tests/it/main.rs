@@ -18,6 +18,7 @@ mod keys;
 mod listing;
 mod openapi;
 mod problems;
+mod processes;
 mod queue;
 mod retrying;
 mod service;

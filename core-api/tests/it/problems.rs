@@ -6,7 +6,7 @@ use std::sync::Arc;
 use core_api::{KeySecret, Readiness};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
-use store::{Actor, Store};
+use store::Actor;
 use types::{Role, StopReason, TaskId};
 
 use crate::world::{Limits, World, keyed_world, task, world};

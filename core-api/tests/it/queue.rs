@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use store::{Controls, ProcessBeat};
+use store::ProcessBeat;
 use types::{ProcessId, ProcessRole};
 
 use crate::world::{Limits, World, world};

@@ -37,7 +37,7 @@ async fn every_wish_of_a_task_is_kept() {
     assert_eq!(view["due_at"], json!(due));
     assert_eq!(world.get(answer.header("location").unwrap()).await.json(), view);
     let id = view["id"].as_str().unwrap().parse().unwrap();
-    assert_eq!(store::Store::task(world.store.as_ref(), id).await.unwrap().unwrap().max_retries, Some(7));
+    assert_eq!(world.store.task(id).await.unwrap().unwrap().max_retries, Some(7));
 }
 
 #[tokio::test]

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use store::Store;
 use types::{StopReason, TaskId};
 
 use crate::world::{Answer, Limits, World, task, world};

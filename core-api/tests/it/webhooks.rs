@@ -2,7 +2,6 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use store::Webhooks;
 
 use crate::world::{Limits, World, others, world};
 

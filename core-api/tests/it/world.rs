@@ -1,7 +1,6 @@
 //! A server on a port of its own, its store, and a client that holds every answer against `/openapi.json`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +11,8 @@ use prometheus::Registry;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header};
 use serde_json::{Value, json};
 use store::{
-    Access, Actor, Failure, Lease, Leases, NewApiKey, NewTask, Opening, RetryPolicy, SqliteSettings, SqliteStore,
-    Store, StoreMetrics,
+    Actor, Failure, Lease, Leases, NewApiKey, NewTask, Opening, PostgresSettings, PostgresStore, RetryPolicy,
+    SqliteSettings, SqliteStore, Store, StoreMetrics,
 };
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -61,13 +60,13 @@ impl Default for Limits {
 pub(crate) struct World {
     pub(crate) url: String,
     pub(crate) client: Client,
-    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) leases: Leases,
     pub(crate) readiness: watch::Sender<Readiness>,
     document: Value,
     stop: Option<oneshot::Sender<()>>,
     served: JoinHandle<()>,
-    _folder: TempDir,
+    _folder: Option<TempDir>,
 }
 
 pub(crate) async fn world() -> World {
@@ -76,13 +75,27 @@ pub(crate) async fn world() -> World {
 
 impl World {
     pub(crate) async fn new(limits: Limits) -> World {
-        World::in_folder(limits, TempDir::new().unwrap()).await
+        let (folder, registry) = (TempDir::new().unwrap(), Registry::new());
+        let metrics = StoreMetrics::new(&registry).unwrap();
+        let settings = SqliteSettings {
+            max_queued: limits.max_queued,
+            max_size_bytes: limits.max_size_bytes,
+            metrics: Some(metrics.clone()),
+            ..SqliteSettings::new(folder.path().join("talon.db"))
+        };
+        let store = Arc::new(SqliteStore::open(settings).await.unwrap());
+        World { _folder: Some(folder), ..World::over(store, registry, metrics, limits).await }
     }
 
-    async fn in_folder(limits: Limits, folder: TempDir) -> World {
+    /// A process of its own, over a database that others may share.
+    pub(crate) async fn beside(url: &str, limits: Limits) -> World {
         let registry = Registry::new();
-        let store_metrics = StoreMetrics::new(&registry).unwrap();
-        let store = open(folder.path(), &limits, store_metrics.clone()).await;
+        let metrics = StoreMetrics::new(&registry).unwrap();
+        let settings = PostgresSettings { metrics: Some(metrics.clone()), ..PostgresSettings::new(url) };
+        World::over(Arc::new(PostgresStore::open(settings).await.unwrap()), registry, metrics, limits).await
+    }
+
+    async fn over(store: Arc<dyn Store>, registry: Registry, store_metrics: StoreMetrics, limits: Limits) -> World {
         let runtime = ApiRuntime::register(&registry).unwrap();
         let (readiness, ready) = watch::channel(Readiness::Ready);
         let state = ApiState {
@@ -117,7 +130,7 @@ impl World {
             document: serde_json::to_value(core_api::openapi()).unwrap(),
             stop: Some(stop),
             served: tokio::spawn(async move { server.await.unwrap() }),
-            _folder: folder,
+            _folder: None,
         }
     }
 
@@ -315,16 +328,6 @@ pub(crate) fn client() -> Client {
     Client::builder().no_proxy().tls_certs_only([]).build().unwrap()
 }
 
-async fn open(folder: &Path, limits: &Limits, metrics: StoreMetrics) -> Arc<SqliteStore> {
-    let settings = SqliteSettings {
-        max_queued: limits.max_queued,
-        max_size_bytes: limits.max_size_bytes,
-        metrics: Some(metrics),
-        ..SqliteSettings::new(folder.join("talon.db"))
-    };
-    Arc::new(SqliteStore::open(settings).await.unwrap())
-}
-
 pub(crate) fn team() -> TeamName {
     "default".parse().unwrap()
 }
@@ -339,9 +342,13 @@ pub(crate) const ADMIN_KEY: &str = "an-administrators-key-of-32-characters";
 
 /// A world where callers are told apart.
 pub(crate) async fn keyed_world() -> World {
+    World::new(keyed()).await
+}
+
+/// Callers are told apart.
+pub(crate) fn keyed() -> Limits {
     let admin = AdminKey { secret: KeySecret::given(ADMIN_KEY), team: team() };
-    let authentication = Authentication::Keys { admin: Some(admin) };
-    World::new(Limits { authentication, ..Limits::default() }).await
+    Limits { authentication: Authentication::Keys { admin: Some(admin) }, ..Limits::default() }
 }
 
 pub(crate) fn task() -> Value {
