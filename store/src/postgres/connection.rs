@@ -12,30 +12,37 @@ use tokio::time::{Instant, sleep, timeout};
 use super::faults::is_lost;
 use crate::sql::{Dialect, Query, Row, SessionId, Sql, Writing, query};
 
-/// How long a statement may take. The server gives up first ([`SESSION`]) where it lives.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long an answer may take: of the session that writes, of one that reads, of one that is asked whether it lives. The
+/// server gives up first where it lives; see [`SESSION`] and [`WRITING`].
+pub(crate) const WRITE_PATIENCE: Duration = Duration::from_secs(6);
+pub(crate) const READ_PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PING_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long one try to connect may take.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+const CONNECT_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Between two tries to connect: doubled up to the second.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
-/// Settings of every session: nothing waits for ever, and the server finds out about clients that have vanished.
+/// Settings of every session: nothing waits for ever, and what a client that has vanished holds becomes free.
 pub(crate) const SESSION: [(&str, &str); 8] = [
-    ("statement_timeout", "15s"),
-    ("lock_timeout", "5s"),
-    ("idle_in_transaction_session_timeout", "30s"),
-    ("tcp_keepalives_idle", "15"),
-    ("tcp_keepalives_interval", "5"),
+    ("statement_timeout", "9s"),
+    ("lock_timeout", "3s"),
+    ("idle_in_transaction_session_timeout", "5s"),
+    ("tcp_keepalives_idle", "5"),
+    ("tcp_keepalives_interval", "2"),
     ("tcp_keepalives_count", "3"),
-    ("tcp_user_timeout", "30000"),
+    ("tcp_user_timeout", "10000"),
     ("jit", "off"),
 ];
 
+/// Of the session that leads: the lock of a leader that is silent becomes free.
+pub(crate) const LEADING: [(&str, &str); 1] = [("idle_session_timeout", "10s")];
+
 /// Settings of the session that writes. Its statements find rows by their keys; a plan made while a table was small would
 /// read all of it for as long as the session lives.
-pub(crate) const WRITING: [(&str, &str); 4] = [
+pub(crate) const WRITING: [(&str, &str); 5] = [
+    ("statement_timeout", "5s"),
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
@@ -61,8 +68,8 @@ pub(crate) async fn connect(options: &PgConnectOptions, patience: Duration) -> R
 }
 
 /// The outcome of what was asked of the server, unless that takes too long.
-pub(crate) async fn within<T>(asked: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(silence()))
+pub(crate) async fn within<T>(patience: Duration, asked: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    timeout(patience, asked).await.unwrap_or_else(|_| Err(silence()))
 }
 
 fn silence() -> Error {
@@ -73,18 +80,25 @@ fn silence() -> Error {
 pub(crate) struct Session {
     connection: PgConnection,
     id: SessionId,
+    /// How long an answer may take.
+    patience: Duration,
 }
 
 impl Session {
-    pub(crate) async fn open(options: &PgConnectOptions, patience: Duration) -> Result<Self, Error> {
-        let mut connection = connect(options, patience).await?;
+    /// Connects for as long as `to_connect`.
+    pub(crate) async fn open(
+        options: &PgConnectOptions,
+        to_connect: Duration,
+        patience: Duration,
+    ) -> Result<Self, Error> {
+        let mut connection = connect(options, to_connect).await?;
         let id = query(
             "SELECT CAST(pid AS TEXT) || ' ' || CAST(backend_start AS TEXT) AS id FROM pg_stat_activity
              WHERE pid = pg_backend_pid()",
         );
-        let rows = within(connection.rows(id)).await?;
+        let rows = within(patience, connection.rows(id)).await?;
         let id = SessionId(rows.first().ok_or(Error::RowNotFound)?.get("id")?);
-        Ok(Session { connection, id })
+        Ok(Session { connection, id, patience })
     }
 }
 
@@ -95,11 +109,11 @@ impl Sql for Session {
     }
 
     async fn execute(&mut self, query: Query) -> Result<u64, Error> {
-        within(self.connection.execute(query)).await
+        within(self.patience, self.connection.execute(query)).await
     }
 
     async fn rows(&mut self, query: Query) -> Result<Vec<Row>, Error> {
-        within(self.connection.rows(query)).await
+        within(self.patience, self.connection.rows(query)).await
     }
 }
 
@@ -110,7 +124,7 @@ impl Writing for Session {
     }
 
     async fn outlive(&mut self, lost: &SessionId) -> Result<(), Error> {
-        let give_up = Instant::now() + PATIENCE;
+        let give_up = Instant::now() + self.patience;
         loop {
             // A session of the same role may be ended. It is looked for by its beginning too: ids of processes return.
             let end = query(
@@ -130,7 +144,7 @@ impl Writing for Session {
 
     async fn close(self: Box<Self>) {
         // A server that does not hear it finds out.
-        let _ = within(self.connection.close()).await;
+        let _ = within(PING_PATIENCE, self.connection.close()).await;
     }
 }
 
@@ -160,13 +174,13 @@ impl Sql for Reader {
 
     async fn execute(&mut self, query: Query) -> Result<u64, Error> {
         let mut connection = self.0.take().ok_or_else(silence)?;
-        let result = within(connection.execute(query)).await;
+        let result = within(READ_PATIENCE, connection.execute(query)).await;
         self.keep(connection, result)
     }
 
     async fn rows(&mut self, query: Query) -> Result<Vec<Row>, Error> {
         let mut connection = self.0.take().ok_or_else(silence)?;
-        let result = within(connection.rows(query)).await;
+        let result = within(READ_PATIENCE, connection.rows(query)).await;
         self.keep(connection, result)
     }
 }

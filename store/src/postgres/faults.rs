@@ -17,6 +17,8 @@ enum Class {
     Conflict,
     /// Someone held a row or a table for too long.
     Busy,
+    /// A statement took too long.
+    Slow,
     DiskFull,
     Damaged,
     Other,
@@ -40,7 +42,7 @@ impl Faults {
         match class(&source) {
             Class::Closed => StoreError::Closed,
             Class::Lost => StoreError::Unavailable { at: self.at.clone(), source },
-            Class::Conflict | Class::Busy => StoreError::Busy { path: path() },
+            Class::Conflict | Class::Busy | Class::Slow => StoreError::Busy { path: path() },
             Class::DiskFull => StoreError::DiskFull { path: path() },
             Class::Damaged => StoreError::Damaged { path: path(), reason: source.to_string() },
             Class::Other => StoreError::Database { doing, source },
@@ -55,6 +57,11 @@ impl Faults {
 /// Whether the connection is gone.
 pub(crate) fn is_lost(error: &Error) -> bool {
     class(error) == Class::Lost
+}
+
+/// Whether someone held a row or a table for too long.
+pub(crate) fn is_busy(error: &Error) -> bool {
+    class(error) == Class::Busy
 }
 
 /// Whether others' writes got in the way.
@@ -75,8 +82,10 @@ fn class_of_state(state: &str) -> Class {
     match state {
         // Serialization failure, deadlock; two processes inserted the same key.
         "40001" | "40P01" | "23505" => Class::Conflict,
-        // Lock not available; a statement took too long.
-        "55P03" | "57014" => Class::Busy,
+        // Lock not available.
+        "55P03" => Class::Busy,
+        // Statement timeout.
+        "57014" => Class::Slow,
         "53100" => Class::DiskFull,
         "XX001" | "XX002" => Class::Damaged,
         // Shutting down, crashed, starting, database dropped, idle for too long; a standby takes no writes.
@@ -107,7 +116,8 @@ mod tests {
     #[test]
     fn what_others_did_is_tried_again() {
         check(&["40001", "40P01", "23505"], Class::Conflict);
-        check(&["55P03", "57014"], Class::Busy);
+        check(&["55P03"], Class::Busy);
+        check(&["57014"], Class::Slow);
     }
 
     #[test]

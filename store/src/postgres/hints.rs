@@ -2,16 +2,18 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
-use sqlx::{Connection, Error, PgPool};
+use sqlx::{Connection, Error};
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
-use super::connection::{Reader, within};
+use super::connection::{PING_PATIENCE, within};
+use super::readers::Readers;
 use super::time::ServerTime;
 use crate::change::Change;
 use crate::sql::{Given, Sql};
@@ -40,13 +42,13 @@ impl Hints {
     /// Tells by a connection of the pool and listens on one of its own.
     pub(crate) fn spawn(
         options: PgConnectOptions,
-        pool: PgPool,
+        readers: Arc<Readers>,
         changes: broadcast::Sender<Change>,
         time: ServerTime,
     ) -> Self {
         let sender = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
         let (outgoing, waiting) = mpsc::channel(MAX_WAITING);
-        let telling = tokio::spawn(tell(pool, sender.clone(), waiting));
+        let telling = tokio::spawn(tell(readers, sender.clone(), waiting));
         let listening = tokio::spawn(listen(options, sender, changes, time));
         Hints { outgoing, tasks: [telling.abort_handle(), listening.abort_handle()] }
     }
@@ -69,21 +71,21 @@ impl Drop for Hints {
     }
 }
 
-async fn tell(pool: PgPool, sender: String, mut waiting: mpsc::Receiver<Vec<Change>>) {
+async fn tell(readers: Arc<Readers>, sender: String, mut waiting: mpsc::Receiver<Vec<Change>>) {
     let mut commits = Vec::new();
     while waiting.recv_many(&mut commits, MAX_WAITING).await > 0 {
         let mut given = Given::new(&["payload"]);
         for payload in payloads(&sender, commits.drain(..).flatten()) {
             given.push([payload.into()]);
         }
-        if let Err(error) = notify(&pool, given).await {
+        if let Err(error) = notify(&readers, given).await {
             debug!(%error, "other processes do not hear of commits; they look for themselves");
         }
     }
 }
 
-async fn notify(pool: &PgPool, payloads: Given) -> Result<(), Error> {
-    let mut connection = Reader::new(pool.acquire().await?);
+async fn notify(readers: &Readers, payloads: Given) -> Result<(), Error> {
+    let mut connection = readers.acquire().await?;
     connection.rows(payloads.query("SELECT COUNT(pg_notify('talon_changes', payload)) FROM {given}")).await?;
     Ok(())
 }
@@ -104,10 +106,10 @@ async fn hear(
     time: &ServerTime,
 ) -> Result<std::convert::Infallible, Error> {
     let pool = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
-    let pool = within(pool.connect_with(options.clone())).await?;
-    let mut listener = within(PgListener::connect_with(&pool)).await?;
+    let pool = within(PING_PATIENCE, pool.connect_with(options.clone())).await?;
+    let mut listener = within(PING_PATIENCE, PgListener::connect_with(&pool)).await?;
     listener.eager_reconnect(false);
-    within(listener.listen(CHANNEL)).await?;
+    within(PING_PATIENCE, listener.listen(CHANNEL)).await?;
     loop {
         match timeout(SILENCE, listener.try_recv()).await {
             Ok(Ok(Some(notification))) => {
@@ -120,9 +122,9 @@ async fn hear(
             Ok(Err(error)) => return Err(error),
             Err(_) => {
                 let connection = sqlx::Acquire::acquire(&mut listener);
-                let connection = within(connection).await?;
-                within(connection.ping()).await?;
-                within(time.measure(connection)).await?;
+                let connection = within(PING_PATIENCE, connection).await?;
+                within(PING_PATIENCE, connection.ping()).await?;
+                within(PING_PATIENCE, time.measure(connection)).await?;
             }
         }
     }

@@ -1,15 +1,15 @@
 //! One leader per installation: who holds an advisory lock by a session of its own. It is lost with the connection.
 
-use std::time::Duration;
-
 use sqlx::Error;
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
+use tracing::warn;
 
-use super::connection::Session;
+use super::connection::{LEADING, PING_PATIENCE, Session};
+use super::faults::is_lost;
 use crate::controls::Leadership;
-use crate::sql::{Sql, query};
+use crate::sql::{SessionId, Sql, Writing, query};
 
 /// The lock, among those of the same database: "Talon" in hexadecimal.
 const LOCK: i64 = 0x0054_616c_6f6e;
@@ -20,13 +20,17 @@ const SUM_UP: &str = "WITH differences AS (
     INSERT INTO task_figures (state, class, count)
     SELECT state, class, SUM(count) FROM differences GROUP BY state, class HAVING SUM(count) <> 0";
 
-/// A process that does not reach the server is no leader now; it asks again soon.
-const PATIENCE: Duration = Duration::from_secs(1);
-
 /// The candidacy of this process.
 pub(crate) struct Candidate {
     options: PgConnectOptions,
-    session: Mutex<Option<Held>>,
+    place: Mutex<Place>,
+}
+
+#[derive(Default)]
+struct Place {
+    held: Option<Held>,
+    /// A session that was lost, and whose lock the server may not have let go of yet.
+    lost: SessionId,
 }
 
 struct Held {
@@ -37,38 +41,54 @@ struct Held {
 
 impl Candidate {
     pub(crate) fn new(options: PgConnectOptions) -> Self {
-        Candidate { options, session: Mutex::new(None) }
+        Candidate { options: options.options(LEADING), place: Mutex::default() }
     }
 
-    /// Takes the lock if it is free, and says whether this process has it.
+    /// Takes the lock if it is free, and says whether this process has it. A session that was lost is made anew.
     pub(crate) async fn lead(&self) -> Result<Leadership, Error> {
-        let mut place = self.session.lock().await;
-        let mut held = match place.take() {
-            Some(held) => held,
-            None => Held { session: Session::open(&self.options, PATIENCE).await?, leads: None },
-        };
-        // A session that fails is dropped, and the lock with it.
-        let since = match held.leads {
-            Some(since) => {
-                held.session.execute(query(SUM_UP)).await?;
-                Some(since)
+        let mut place = self.place.lock().await;
+        if let Some(mut held) = place.held.take() {
+            match held.look().await {
+                Err(error) if is_lost(&error) => place.lost = held.session.session(),
+                Err(error) => return Err(error),
+                Ok(leadership) => {
+                    place.held = Some(held);
+                    return Ok(leadership);
+                }
             }
-            None => {
-                let lock = query("SELECT CAST(pg_try_advisory_lock($1) AS TEXT) AS taken").bind(LOCK);
-                let rows = held.session.rows(lock).await?;
-                let taken: String = rows.first().ok_or(Error::RowNotFound)?.get("taken")?;
-                (taken == "true").then(Instant::now)
-            }
-        };
-        held.leads = since;
-        *place = Some(held);
-        Ok(since.map_or(Leadership::Follower, |since_connect| Leadership::Leader { since_connect }))
+        }
+        let mut session = Session::open(&self.options, PING_PATIENCE, PING_PATIENCE).await?;
+        session.outlive(&place.lost).await?;
+        let mut held = Held { session, leads: None };
+        let leadership = held.look().await?;
+        place.held = Some(held);
+        Ok(leadership)
     }
 
-    /// Gives the lock up.
+    /// Gives the lock up, so that another can have it at once.
     pub(crate) async fn close(&self) {
-        if let Some(held) = self.session.lock().await.take() {
-            crate::sql::Writing::close(Box::new(held.session)).await;
+        if let Some(mut held) = self.place.lock().await.held.take() {
+            // Where this fails, the end of the session does it.
+            let _ = held.session.execute(query("SELECT pg_advisory_unlock_all()")).await;
+            Box::new(held.session).close().await;
         }
+    }
+}
+
+impl Held {
+    async fn look(&mut self) -> Result<Leadership, Error> {
+        if self.leads.is_some() {
+            match self.session.execute(query(SUM_UP)).await {
+                Err(error) if is_lost(&error) => return Err(error),
+                Err(error) => warn!(%error, "figures are not summed up; trying again"),
+                Ok(_) => {}
+            }
+        } else {
+            let lock = query("SELECT CAST(pg_try_advisory_lock($1) AS TEXT) AS taken").bind(LOCK);
+            let rows = self.session.rows(lock).await?;
+            let taken: String = rows.first().ok_or(Error::RowNotFound)?.get("taken")?;
+            self.leads = (taken == "true").then(Instant::now);
+        }
+        Ok(self.leads.map_or(Leadership::Follower, |since_connect| Leadership::Leader { since_connect }))
     }
 }

@@ -8,24 +8,27 @@ mod faults;
 mod hints;
 mod leader;
 mod opening;
+mod readers;
 mod schema;
 mod settings;
 mod time;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sqlx::Error;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Error, PgPool};
 
 use crate::change::Change;
 use crate::controls::Leadership;
 use crate::error::StoreError;
 use crate::sql::{Backend, Sql, SqlStore, Writing};
-use connection::{Reader, Session};
+use connection::{Session, WRITE_PATIENCE};
 use faults::Faults;
 use hints::Hints;
 use leader::Candidate;
+use readers::Readers;
 pub use settings::PostgresSettings;
 use time::ServerTime;
 
@@ -38,7 +41,7 @@ const RECONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// One database on a server.
 pub struct Postgres {
     writing: PgConnectOptions,
-    readers: PgPool,
+    readers: Arc<Readers>,
     hints: Hints,
     candidate: Candidate,
     faults: Faults,
@@ -55,11 +58,11 @@ impl SqlStore<Postgres> {
 #[async_trait]
 impl Backend for Postgres {
     async fn reader(&self) -> Result<Box<dyn Sql>, Error> {
-        Ok(Box::new(Reader::new(self.readers.acquire().await?)))
+        Ok(Box::new(self.readers.acquire().await?))
     }
 
     async fn writer(&self) -> Result<Box<dyn Writing>, Error> {
-        let mut session = Session::open(&self.writing, RECONNECT_PATIENCE).await?;
+        let mut session = Session::open(&self.writing, RECONNECT_PATIENCE, WRITE_PATIENCE).await?;
         self.time.measure(&mut session).await?;
         Ok(Box::new(session))
     }
@@ -70,6 +73,10 @@ impl Backend for Postgres {
 
     fn is_lost(&self, error: &Error) -> bool {
         faults::is_lost(error)
+    }
+
+    fn is_busy(&self, error: &Error) -> bool {
+        faults::is_busy(error)
     }
 
     fn is_conflict(&self, error: &Error) -> bool {

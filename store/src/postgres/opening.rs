@@ -1,16 +1,17 @@
 //! Reaches the server, brings the schema up to date, and only then serves.
 
 use std::str::FromStr;
-use std::time::Duration;
+use std::sync::Arc;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection, Error};
 use tracing::warn;
 
-use super::connection::{SESSION, Session, WRITING, connect};
+use super::connection::{SESSION, Session, WRITE_PATIENCE, WRITING, connect};
 use super::faults::Faults;
 use super::hints::Hints;
 use super::leader::Candidate;
+use super::readers::Readers;
 use super::settings::PostgresSettings;
 use super::time::ServerTime;
 use super::{Postgres, PostgresStore, schema};
@@ -19,9 +20,6 @@ use crate::sql::{Limits, Sql, SqlStore, query};
 
 /// A migration may take its time, and waits for that of another process.
 const MIGRATING: [(&str, &str); 2] = [("statement_timeout", "0"), ("lock_timeout", "300s")];
-
-/// How long a reader waits for a connection.
-const ACQUIRE_PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn open(settings: PostgresSettings) -> Result<PostgresStore, StoreError> {
     let options = PgConnectOptions::from_str(&settings.url)
@@ -43,18 +41,15 @@ pub(crate) async fn open(settings: PostgresSettings) -> Result<PostgresStore, St
     let _ = connection.close().await;
 
     let writing = options.clone().options(WRITING);
-    let writer = Session::open(&writing, settings.connect_timeout).await;
+    let writer = Session::open(&writing, settings.connect_timeout, WRITE_PATIENCE).await;
     let mut writer = writer.map_err(|error| faults.during("open a connection to write", error))?;
     let time = ServerTime::default();
     time.measure(&mut writer).await.map_err(|error| faults.during("tell the time", error))?;
-    let readers = PgPoolOptions::new()
-        .max_connections(settings.readers.max(1))
-        .acquire_timeout(ACQUIRE_PATIENCE)
-        .connect_lazy_with(options.clone());
+    let readers = Arc::new(Readers::new(options.clone(), settings.readers));
 
     let changes = PostgresStore::channel();
     let postgres = Postgres {
-        hints: Hints::spawn(options.clone(), readers.clone(), changes.clone(), time.clone()),
+        hints: Hints::spawn(options.clone(), Arc::clone(&readers), changes.clone(), time.clone()),
         candidate: Candidate::new(options),
         writing,
         readers,

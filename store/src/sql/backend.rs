@@ -23,6 +23,9 @@ pub(crate) trait Backend: Send + Sync + 'static {
     /// Whether the connection is gone: what was asked last may be done or not.
     fn is_lost(&self, error: &Error) -> bool;
 
+    /// Whether another program or process holds what is needed: that is no fault of one request.
+    fn is_busy(&self, error: &Error) -> bool;
+
     /// Whether others' writes got in the way, so that trying again may succeed.
     fn is_conflict(&self, error: &Error) -> bool;
 

@@ -105,6 +105,7 @@ impl<B: Backend> SqlStore<B> {
         let writer = Writer::spawn(WriterLoop {
             backend: Arc::clone(&backend),
             connection: Some(connection),
+            lost: None,
             limits,
             clock: clock.clone(),
             changes: changes.clone(),

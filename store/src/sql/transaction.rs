@@ -146,9 +146,9 @@ impl<'c> Transaction<'c> {
         self.event(task.id, kind, state, details);
     }
 
-    /// The last event, by which the commit can be recognised; before it is written.
+    /// By which the commit can be recognised; before it is written.
     pub(crate) fn witness(&self) -> Option<Witness> {
-        self.pending.events.rows.last().map(|row| Witness::new(row))
+        Witness::of(&self.pending)
     }
 
     /// Writes what was decided, for those who read or delete such rows in this transaction.

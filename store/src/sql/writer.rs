@@ -2,7 +2,8 @@
 //! disk; those of one kind share statements.
 //!
 //! A refusal is an answer: it is decided before anything is written. A fault undoes the whole transaction, and then each
-//! write of it is tried alone, so that no caller pays for another's fault. Answers leave after the commit.
+//! write of it is tried alone, so that no caller pays for another's fault; unless the database is away or held by someone,
+//! which all of them hear. Answers leave after the commit.
 //!
 //! A commit whose answer is lost with the connection is looked up on the next one: it is done, or it is done again.
 
@@ -48,6 +49,8 @@ enum Message {
 pub(crate) struct WriterLoop<B> {
     pub(crate) backend: Arc<B>,
     pub(crate) connection: Option<Box<dyn Writing>>,
+    /// A session whose connection was lost, and which may go on for a while.
+    pub(crate) lost: Option<SessionId>,
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,
     pub(crate) changes: broadcast::Sender<Change>,
@@ -116,8 +119,9 @@ impl<B: Backend> WriterLoop<B> {
         if 1 < writes.len() {
             match self.commit(&mut writes).await {
                 Ok(()) => return writes.into_iter().for_each(|write| self.answer(write, Ok(()))),
-                Err(error) if self.backend.is_lost(&error) => {
-                    return writes.into_iter().for_each(|write| self.answer(write, Err(again(&error))));
+                Err(error) if self.backend.is_lost(&error) || self.backend.is_busy(&error) => {
+                    let fault = self.backend.fault("write", error);
+                    return writes.into_iter().for_each(|write| write.answer(Err(same(&fault))));
                 }
                 Err(_) => {}
             }
@@ -152,10 +156,7 @@ impl<B: Backend> WriterLoop<B> {
     async fn commit(&mut self, writes: &mut [Box<dyn Write>]) -> Result<(), Error> {
         let mut is_again = false;
         loop {
-            let mut connection = match self.connection.take() {
-                Some(connection) => connection,
-                None => self.backend.writer().await?,
-            };
+            let mut connection = self.connect().await?;
             let fault = match self.transact(&mut *connection, writes).await {
                 Ok(changes) => {
                     self.connection = Some(connection);
@@ -170,11 +171,10 @@ impl<B: Backend> WriterLoop<B> {
                 self.connection = Some(connection);
                 return Err(fault.error);
             }
+            self.lost = Some(connection.session());
             if let Some((changes, witness)) = fault.unknown {
-                let session = connection.session();
-                drop(connection);
                 let Some(witness) = witness else { return Err(fault.error) };
-                if self.is_committed(&session, &witness).await? {
+                if self.is_committed(&witness).await? {
                     self.tell(&changes);
                     return Ok(());
                 }
@@ -186,10 +186,22 @@ impl<B: Backend> WriterLoop<B> {
         }
     }
 
-    /// What became of a commit whose answer was lost with the connection.
-    async fn is_committed(&mut self, lost: &SessionId, witness: &Witness) -> Result<bool, Error> {
+    /// The connection, or another. What a lost one did is over by then, and its locks are free.
+    async fn connect(&mut self) -> Result<Box<dyn Writing>, Error> {
+        if let Some(connection) = self.connection.take() {
+            return Ok(connection);
+        }
         let mut connection = self.backend.writer().await?;
-        connection.outlive(lost).await?;
+        if let Some(lost) = &self.lost {
+            connection.outlive(lost).await?;
+            self.lost = None;
+        }
+        Ok(connection)
+    }
+
+    /// What became of a commit whose answer was lost with the connection.
+    async fn is_committed(&mut self, witness: &Witness) -> Result<bool, Error> {
+        let mut connection = self.connect().await?;
         let is_there = witness.is_there(&mut *connection).await?;
         self.connection = Some(connection);
         Ok(is_there)
@@ -258,8 +270,17 @@ struct Fault {
     unknown: Option<(Vec<Change>, Option<Witness>)>,
 }
 
-/// The same error for another caller.
-fn again(error: &Error) -> Error {
+/// The same fault for another caller.
+fn same(fault: &StoreError) -> StoreError {
+    match fault {
+        StoreError::Closed => StoreError::Closed,
+        StoreError::Busy { path } => StoreError::Busy { path: path.clone() },
+        StoreError::Unavailable { at, source } => StoreError::Unavailable { at: at.clone(), source: said(source) },
+        other => StoreError::Database { doing: "write", source: said(other) },
+    }
+}
+
+fn said(error: &dyn std::error::Error) -> Error {
     Error::Io(std::io::Error::other(error.to_string()))
 }
 

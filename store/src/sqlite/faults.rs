@@ -62,6 +62,11 @@ impl Faults {
     }
 }
 
+/// Whether another program holds the file.
+pub(crate) fn is_busy(error: &Error) -> bool {
+    matches!(primary_code(error), Some(BUSY | LOCKED))
+}
+
 fn primary_code(error: &Error) -> Option<i32> {
     let code: i32 = error.as_database_error()?.code()?.parse().ok()?;
     Some(code & 0xff)

@@ -65,6 +65,10 @@ impl Backend for Sqlite {
         false
     }
 
+    fn is_busy(&self, error: &Error) -> bool {
+        faults::is_busy(error)
+    }
+
     fn is_conflict(&self, _: &Error) -> bool {
         false
     }

@@ -9,7 +9,7 @@ use store::{Interrupt, Leases, Opening, SqliteSettings, SqliteStore, Store, Stor
 use tempfile::TempDir;
 use types::{TaskId, TaskState};
 
-use crate::world::{LEASE, Limits, POLICY, World, actor, failure, new_task, sqlite, worker};
+use crate::world::{LEASE, POLICY, World, actor, failure, new_task, worker};
 
 fn leases(world: &World) -> Leases {
     Leases::new(Arc::clone(&world.store), LEASE)
@@ -28,9 +28,36 @@ async fn told(lease: &store::Lease) -> Interrupt {
     tokio::time::timeout(Duration::from_secs(60), lease.interrupted()).await.expect("told to stop")
 }
 
-#[tokio::test]
-async fn a_lease_is_consumed_by_its_outcome() {
-    let world = sqlite(Limits::default()).await;
+/// A test of each claim about leases, over every store.
+macro_rules! on_every_store {
+    ($($claim:ident,)*) => {
+        mod on_a_file {
+            $(#[tokio::test]
+            async fn $claim() {
+                super::$claim($crate::world::sqlite($crate::world::Limits::default()).await).await;
+            })*
+        }
+
+        mod on_a_server {
+            $(#[tokio::test]
+            async fn $claim() {
+                super::$claim($crate::world::postgres($crate::world::Limits::default()).await).await;
+            })*
+        }
+    };
+}
+
+on_every_store! {
+    a_lease_is_consumed_by_its_outcome,
+    each_outcome_leads_to_its_state,
+    what_cannot_be_opened_says_why,
+    one_call_renews_every_lease,
+    a_dropped_lease_is_not_renewed_and_expires,
+    a_renewal_tells_the_holder_to_stop,
+    a_cancellation_in_this_process_is_heard_at_once,
+}
+
+async fn a_lease_is_consumed_by_its_outcome(world: World) {
     let leases = leases(&world);
     let lease = open(&leases, &world).await;
     assert_eq!((lease.attempt().0, lease.worker(), leases.count()), (1, &world.worker, 1));
@@ -40,9 +67,7 @@ async fn a_lease_is_consumed_by_its_outcome() {
     assert_eq!((world.state(task).await, leases.count()), (TaskState::Succeeded, 0));
 }
 
-#[tokio::test]
-async fn each_outcome_leads_to_its_state() {
-    let world = sqlite(Limits::default()).await;
+async fn each_outcome_leads_to_its_state(world: World) {
     let leases = leases(&world);
     let next = async || open(&leases, &world).await;
     let retried = next().await.retry(failure(), &POLICY, None).await.unwrap();
@@ -53,18 +78,14 @@ async fn each_outcome_leads_to_its_state() {
     assert_eq!(next().await.cancelled().await.unwrap().state, TaskState::Cancelled);
 }
 
-#[tokio::test]
-async fn what_cannot_be_opened_says_why() {
-    let world = sqlite(Limits::default()).await;
+async fn what_cannot_be_opened_says_why(world: World) {
     let leases = leases(&world);
     let task = world.dead().await;
     assert!(matches!(leases.open(task, &world.worker).await, Ok(Opening::Gone(TaskState::Dead))));
     assert!(matches!(leases.open(TaskId::new(), &world.worker).await, Ok(Opening::Unknown)));
 }
 
-#[tokio::test]
-async fn one_call_renews_every_lease() {
-    let world = sqlite(Limits::default()).await;
+async fn one_call_renews_every_lease(world: World) {
     let leases = leases(&world);
     let held = [open(&leases, &world).await, open(&leases, &world).await];
     world.clock.advance(LEASE / 2);
@@ -77,9 +98,7 @@ async fn one_call_renews_every_lease() {
     }
 }
 
-#[tokio::test]
-async fn a_dropped_lease_is_not_renewed_and_expires() {
-    let world = sqlite(Limits::default()).await;
+async fn a_dropped_lease_is_not_renewed_and_expires(world: World) {
     let leases = leases(&world);
     let lease = open(&leases, &world).await;
     let task = lease.task().id;
@@ -91,9 +110,7 @@ async fn a_dropped_lease_is_not_renewed_and_expires() {
     assert_eq!(world.open(task).await.attempt.0, 2);
 }
 
-#[tokio::test]
-async fn a_renewal_tells_the_holder_to_stop() {
-    let world = sqlite(Limits::default()).await;
+async fn a_renewal_tells_the_holder_to_stop(world: World) {
     let leases = leases(&world);
     let lost = open(&leases, &world).await;
     world.clock.advance(LEASE / 2);
@@ -108,9 +125,7 @@ async fn a_renewal_tells_the_holder_to_stop() {
     assert_eq!(asked.cancelled().await.unwrap().state, TaskState::Cancelled);
 }
 
-#[tokio::test]
-async fn a_cancellation_in_this_process_is_heard_at_once() {
-    let world = sqlite(Limits::default()).await;
+async fn a_cancellation_in_this_process_is_heard_at_once(world: World) {
     // Renewed every twenty minutes: what is heard is heard by notification.
     let leases = Leases::new(Arc::clone(&world.store), Duration::from_secs(3600));
     let running = tokio::spawn(leases.clone().run(std::future::pending()));

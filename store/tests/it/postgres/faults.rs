@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use store::{EventKind, Fence, NewTask, Opened, Store, StoreError};
+use store::{EventKind, Fence, Leadership, NewTask, Opened, Store, StoreError};
 use testbed::{Postgres, PostgresOptions, Proxy, Shutdown};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -163,6 +163,25 @@ impl Holder {
 }
 
 #[tokio::test]
+async fn a_table_that_someone_holds_is_busy_for_all_who_wait_together() {
+    let url = Postgres::shared().await.database().await;
+    let store = open(&url).await;
+    let mut holder = Holder::lock(&url).await;
+    sqlx::query("BEGIN").execute(&mut holder.0).await.unwrap();
+    sqlx::query("LOCK TABLE tasks").execute(&mut holder.0).await.unwrap();
+    let mut accepting = JoinSet::new();
+    for _ in 0..20 {
+        let store = Arc::clone(&store);
+        accepting.spawn(async move { accept(&store, new_task()).await });
+    }
+    for answer in accepting.join_all().await {
+        assert!(matches!(answer, Err(StoreError::Busy { .. })), "{answer:?}");
+    }
+    sqlx::query("ROLLBACK").execute(&mut holder.0).await.unwrap();
+    accept(&store, new_task()).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_way_that_went_silent_is_noticed_and_left() {
     let url = Postgres::shared().await.database().await;
     let proxy = Proxy::to(&url).await;
@@ -196,4 +215,18 @@ async fn connections_that_are_reset_are_made_anew() {
     let conservation = persist!(store.conservation());
     assert_eq!(conservation.accepted, 5);
     assert!(conservation.holds(), "{conservation:?}");
+}
+
+#[tokio::test]
+async fn a_leader_whose_way_went_silent_leads_again_by_another() {
+    let url = Postgres::shared().await.database().await;
+    let proxy = Proxy::to(&url).await;
+    let store = open(proxy.url()).await;
+    assert!(matches!(store.lead().await.unwrap(), Leadership::Leader { .. }));
+    proxy.half_open();
+    tokio::time::pause();
+    assert!(store.lead().await.is_err_and(|error| error.is_passing()));
+    tokio::time::resume();
+    proxy.pass();
+    while !matches!(store.lead().await, Ok(Leadership::Leader { .. })) {}
 }
