@@ -70,6 +70,7 @@ async fn show(arguments: &DlqShowArgs, json: bool) -> Result<(), Failure> {
 
 async fn requeue(arguments: RequeueArgs, json: bool) -> Result<(), Failure> {
     let RequeueArgs { which, input, agent, class, max_retries } = arguments;
+    check(&which)?;
     let edit = EditTask { input, agent, class, max_retries };
     let client = Client::of(&which.server)?;
     if let Some(id) = which.id {
@@ -86,6 +87,7 @@ async fn requeue(arguments: RequeueArgs, json: bool) -> Result<(), Failure> {
 }
 
 async fn purge(which: DlqWhich, json: bool) -> Result<(), Failure> {
+    check(&which)?;
     let client = Client::of(&which.server)?;
     if let Some(id) = which.id {
         return purge_one(&client, id, which.yes, json).await;
@@ -108,6 +110,19 @@ async fn purge_one(client: &Client, id: TaskId, yes: bool, json: bool) -> Result
         print_json(&serde_json::json!({"id": id, "purged": true}))
     } else {
         print(format_args!("{id}: forgotten"))
+    }
+}
+
+/// What is left out does not mean all.
+fn check(which: &DlqWhich) -> Result<(), Failure> {
+    let DlqFilter { of_agent, reason, older_than } = &which.filter;
+    let has_filter = of_agent.is_some() || reason.is_some() || older_than.is_some();
+    match (which.id.is_some(), has_filter || which.all) {
+        (false, false) => Err(Failure::usage(
+            "which dead letters? Give an id, --of-agent, --reason or --older-than, or --all for every one",
+        )),
+        (true, true) => Err(Failure::usage("give an id or a filter, not both")),
+        (true, false) | (false, true) => Ok(()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::io::IsTerminal;
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use core_api::{EventView, Explanation, TaskView};
 use serde_json::Value;
 
@@ -18,6 +18,10 @@ pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
         table.set_width(WIDTH_ELSEWHERE);
     }
     table.set_header(header);
+    // What a row is known by is copied and piped, so it stands on one line.
+    if let Some(first) = table.column_mut(0) {
+        first.set_constraint(ColumnConstraint::ContentWidth);
+    }
     table
 }
 

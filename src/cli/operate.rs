@@ -117,7 +117,6 @@ pub(crate) struct DlqShowArgs {
 #[derive(Args)]
 pub(crate) struct DlqWhich {
     /// The task's id; without it, a filter or --all.
-    #[arg(required_unless_present_any = ["of_agent", "reason", "older_than", "all"])]
     pub(crate) id: Option<TaskId>,
     #[command(flatten)]
     pub(crate) filter: DlqFilter,

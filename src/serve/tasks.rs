@@ -1,6 +1,7 @@
 //! Where tasks are and how they wait: the store and the queue that the configuration names.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use config::SecretUrl;
 use store::{PostgresSettings, PostgresStore, SqliteSettings, SqliteStore, Store, StoreError, StoreMetrics};
@@ -30,13 +31,18 @@ impl Tasks {
         };
         let store = store.map_err(|error| Failure::unavailable(with_causes(&error)))?;
         let Some(url) = &site.config.queue.url else {
-            let queue = Arc::new(MemoryQueue::new(MemoryQueueSettings::default()));
+            let queue = Arc::new(MemoryQueue::new(MemoryQueueSettings { visibility_timeout: visible_after(site) }));
             return Ok(Tasks { store, queue, metrics, streams: None });
         };
         let queue = open_redis(site, url).await?;
         let streams = Some((queue.intake(), queue.dead_letters()));
         Ok(Tasks { store, queue: Arc::new(queue), metrics, streams })
     }
+}
+
+/// When an id whose taker was lost is handed out again: before its task's lease could expire.
+fn visible_after(site: &Site) -> Duration {
+    Duration::from_secs(30).min(site.config.lease.timeout / 2)
 }
 
 async fn open_sqlite(site: &Site, metrics: StoreMetrics) -> Result<Arc<dyn Store>, StoreError> {
@@ -62,6 +68,7 @@ async fn open_postgres(site: &Site, url: &SecretUrl, metrics: StoreMetrics) -> R
 async fn open_redis(site: &Site, url: &SecretUrl) -> Result<RedisQueue, Failure> {
     let _awaiting = site.patience.awaits(url);
     let settings = RedisSettings {
+        visibility_timeout: visible_after(site),
         patience: site.patience.limit(),
         metrics: Some(RedisMetrics::new(site.metrics.process()).map_err(declared_twice)?),
         ..RedisSettings::new(url.exposed(), site.process.clone())

@@ -38,6 +38,12 @@ impl Api {
         self.http.get(format!("{}{path}", self.url)).send().await.unwrap().json().await.unwrap()
     }
 
+    /// The status and the text of an answer.
+    pub(crate) async fn post(&self, path: &str, content: &Value) -> (u16, String) {
+        let response = self.http.post(format!("{}{path}", self.url)).json(content).send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+
     /// The task when it has ended.
     pub(crate) async fn ended(&self, id: &str) -> Value {
         loop {

@@ -8,6 +8,7 @@ mod flaky;
 mod home;
 mod hub;
 mod pdf;
+mod receiver;
 mod server;
 mod silent_tool;
 
@@ -21,8 +22,10 @@ mod documents;
 mod enqueue;
 mod kill;
 mod model;
+mod operate;
 mod pull;
 mod remote;
+mod roles;
 mod shutdown;
 mod start;
 mod task;
