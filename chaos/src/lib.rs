@@ -35,6 +35,8 @@ pub struct Settings {
     pub layout: Option<String>,
     /// Seeds that run side by side.
     pub lanes: usize,
+    /// Keeps the logs and the history of seeds that went well, too.
+    pub keeps: bool,
 }
 
 /// What came of a run.
@@ -56,7 +58,7 @@ pub async fn run(settings: Settings) -> Ran {
         loop {
             let Some(seed) = seeds.lock().await.next() else { return };
             let plan = Plan::of(seed, settings.layout.as_deref());
-            let outcome = run::run(&plan, &program, &postgres).await;
+            let outcome = run::run(&plan, &program, &postgres, settings.keeps).await;
             println!("{}", outcome.line());
             report.lock().await.seeds.push(outcome);
         }

@@ -24,6 +24,9 @@ struct Arguments {
     /// Seeds that run side by side.
     #[arg(long, default_value_t = 1)]
     lanes: usize,
+    /// Keeps the logs and the history of seeds that went well, too.
+    #[arg(long)]
+    keep: bool,
 }
 
 #[tokio::main]
@@ -37,7 +40,8 @@ async fn main() -> ExitCode {
             (from..from + arguments.seeds).collect()
         }
     };
-    let ran = run(Settings { seeds, layout: arguments.layout, lanes: arguments.lanes.max(1) }).await;
+    let ran =
+        run(Settings { seeds, layout: arguments.layout, lanes: arguments.lanes.max(1), keeps: arguments.keep }).await;
     println!("{}", ran.summary);
     if ran.is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -8,7 +8,7 @@ use chaos::{Settings, run};
 async fn nothing_is_lost(layout: &str, fixed: &[u64]) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
     let seeds = fixed.iter().copied().chain([now]).collect();
-    let ran = run(Settings { seeds, layout: Some(layout.to_owned()), lanes: 1 }).await;
+    let ran = run(Settings { seeds, layout: Some(layout.to_owned()), lanes: 1, keeps: false }).await;
     assert!(ran.is_good, "{}", ran.summary);
 }
 
