@@ -9,7 +9,7 @@ use store::{Interrupt, Leases, Opening, SqliteSettings, SqliteStore, Store, Stor
 use tempfile::TempDir;
 use types::{TaskId, TaskState};
 
-use crate::world::{LEASE, POLICY, World, actor, failure, new_task, worker};
+use crate::world::{LEASE, POLICY, World, actor, failure, new_task, on_every_store, worker};
 
 fn leases(world: &World) -> Leases {
     Leases::new(Arc::clone(&world.store), LEASE)
@@ -26,25 +26,6 @@ async fn open(leases: &Leases, world: &World) -> store::Lease {
 /// Why the holder must stop; never hearing of it is a failure and not a hang.
 async fn told(lease: &store::Lease) -> Interrupt {
     tokio::time::timeout(Duration::from_secs(60), lease.interrupted()).await.expect("told to stop")
-}
-
-/// A test of each claim about leases, over every store.
-macro_rules! on_every_store {
-    ($($claim:ident,)*) => {
-        mod on_a_file {
-            $(#[tokio::test]
-            async fn $claim() {
-                super::$claim($crate::world::sqlite($crate::world::Limits::default()).await).await;
-            })*
-        }
-
-        mod on_a_server {
-            $(#[tokio::test]
-            async fn $claim() {
-                super::$claim($crate::world::postgres($crate::world::Limits::default()).await).await;
-            })*
-        }
-    };
 }
 
 on_every_store! {

@@ -8,7 +8,7 @@ use task_queue::{Classes, MemoryQueue, MemoryQueueSettings, Queue};
 use tempfile::TempDir;
 use types::{TaskId, TaskState};
 
-use crate::world::{LEASE, Limits, SECOND, World, actor, new_task, sqlite};
+use crate::world::{LEASE, SECOND, World, actor, new_task, on_every_store};
 
 /// Looks when it is told to, and spares no lease.
 fn by_hand() -> RelaySettings {
@@ -30,9 +30,19 @@ async fn take(queue: &MemoryQueue, world: &World) -> TaskId {
     task
 }
 
-#[tokio::test]
-async fn an_accepted_task_is_delivered_at_its_commit_and_not_at_a_tick() {
-    let (world, queue) = (sqlite(Limits::default()).await, queue());
+on_every_store! {
+    an_accepted_task_is_delivered_at_its_commit_and_not_at_a_tick,
+    delivered_ids_are_cleared_and_not_delivered_again,
+    due_tasks_and_expired_leases_are_delivered,
+    leases_are_spared_until_a_leader_has_led_for_their_time,
+    an_id_that_was_taken_and_never_opened_comes_back,
+    the_queue_is_kept_short,
+    a_leader_knows_what_was_queued_before_its_time,
+    the_relay_ends_with_shutdown_and_with_the_queue,
+}
+
+async fn an_accepted_task_is_delivered_at_its_commit_and_not_at_a_tick(world: World) {
+    let queue = queue();
     let running = tokio::spawn(relay(&world, &queue).run(std::future::pending()));
     // The first tick is at once; the first task goes with it or with its commit, the others only with their commits.
     for _ in 0..3 {
@@ -45,9 +55,8 @@ async fn an_accepted_task_is_delivered_at_its_commit_and_not_at_a_tick() {
     running.abort();
 }
 
-#[tokio::test]
-async fn delivered_ids_are_cleared_and_not_delivered_again() {
-    let (world, queue) = (sqlite(Limits::default()).await, queue());
+async fn delivered_ids_are_cleared_and_not_delivered_again(world: World) {
+    let queue = queue();
     let mut relay = relay(&world, &queue);
     let task = world.queued().await;
     assert_eq!(relay.run_once().await.unwrap(), Relayed { delivered: 1, ..Relayed::default() });
@@ -56,9 +65,8 @@ async fn delivered_ids_are_cleared_and_not_delivered_again() {
     assert_eq!(take(&queue, &world).await, task);
 }
 
-#[tokio::test]
-async fn due_tasks_and_expired_leases_are_delivered() {
-    let (world, queue) = (sqlite(Limits::default()).await, queue());
+async fn due_tasks_and_expired_leases_are_delivered(world: World) {
+    let queue = queue();
     let mut relay = relay(&world, &queue);
     let held = world.held().await;
     let delayed = world.accept(NewTask { due_at: Some(world.now().after(LEASE)), ..new_task() }).await.id;
@@ -71,9 +79,8 @@ async fn due_tasks_and_expired_leases_are_delivered() {
     assert_eq!(taken, [held.task, delayed]);
 }
 
-#[tokio::test]
-async fn leases_are_spared_until_a_leader_has_led_for_their_time() {
-    let (world, queue) = (sqlite(Limits::default()).await, queue());
+async fn leases_are_spared_until_a_leader_has_led_for_their_time(world: World) {
+    let queue = queue();
     let settings = RelaySettings { lease_timeout: LEASE, ..by_hand() };
     let mut relay = Relay::new(Arc::clone(&world.store), Arc::clone(&queue) as Arc<dyn Queue>, settings);
     let held = world.held().await;
@@ -82,9 +89,8 @@ async fn leases_are_spared_until_a_leader_has_led_for_their_time() {
     assert_eq!(world.state(held.task).await, TaskState::Running, "its holder may have been kept from renewing");
 }
 
-#[tokio::test]
-async fn an_id_that_was_taken_and_never_opened_comes_back() {
-    let (world, queue) = (sqlite(Limits::default()).await, queue());
+async fn an_id_that_was_taken_and_never_opened_comes_back(world: World) {
+    let queue = queue();
     let mut relay = relay(&world, &queue);
     let task = world.queued().await;
     relay.run_once().await.unwrap();
@@ -95,9 +101,8 @@ async fn an_id_that_was_taken_and_never_opened_comes_back() {
     assert_eq!(relay.run_once().await.unwrap(), Relayed::default());
 }
 
-#[tokio::test]
-async fn the_queue_is_kept_short() {
-    let (world, queue) = (sqlite(Limits::default()).await, queue());
+async fn the_queue_is_kept_short(world: World) {
+    let queue = queue();
     let mut relay = relay(&world, &queue);
     world.store.accept(vec![new_task(); 500], &actor()).await.unwrap();
     let fed = relay.run_once().await.unwrap().delivered;
@@ -109,9 +114,7 @@ async fn the_queue_is_kept_short() {
     assert!(fed <= relay.run_once().await.unwrap().delivered);
 }
 
-#[tokio::test]
-async fn a_leader_knows_what_was_queued_before_its_time() {
-    let world = sqlite(Limits { max_queued: 10_000, ..Limits::default() }).await;
+async fn a_leader_knows_what_was_queued_before_its_time(world: World) {
     world.store.accept(vec![new_task(); 1200], &actor()).await.unwrap();
     // Somebody else has heard of all of them, and is gone.
     while !world.store.take_outbox(1000).await.unwrap().is_empty() {}
@@ -150,9 +153,7 @@ async fn after_a_restart_everything_that_waits_or_ran_is_delivered() {
     }
 }
 
-#[tokio::test]
-async fn the_relay_ends_with_shutdown_and_with_the_queue() {
-    let world = sqlite(Limits::default()).await;
+async fn the_relay_ends_with_shutdown_and_with_the_queue(world: World) {
     let (shut_down, shutdown) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn(relay(&world, &queue()).run(async move {
         let _ = shutdown.await;

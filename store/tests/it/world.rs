@@ -32,7 +32,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { max_queued: 1000, max_losses: 3 }
+        Limits { max_queued: 10_000, max_losses: 3 }
     }
 }
 
@@ -98,6 +98,27 @@ pub async fn postgres(limits: Limits) -> World {
     let clock = clock();
     World::at(Home::server(limits, &clock).await, clock).await
 }
+
+/// A test of each claim about a world, over every store.
+macro_rules! on_every_store {
+    ($($claim:ident,)*) => {
+        mod on_a_file {
+            $(#[tokio::test]
+            async fn $claim() {
+                super::$claim($crate::world::sqlite($crate::world::Limits::default()).await).await;
+            })*
+        }
+
+        mod on_a_server {
+            $(#[tokio::test]
+            async fn $claim() {
+                super::$claim($crate::world::postgres($crate::world::Limits::default()).await).await;
+            })*
+        }
+    };
+}
+
+pub(crate) use on_every_store;
 
 pub fn worker(slot: u32) -> WorkerId {
     WorkerId { process: ProcessId::new(), slot }
