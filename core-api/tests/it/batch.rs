@@ -248,7 +248,7 @@ async fn a_problem_quotes_a_line_only_so_far() {
 }
 
 #[tokio::test]
-async fn bodies_of_a_team_take_a_bounded_share_of_memory_and_none_of_anothers() {
+async fn bodies_of_a_team_take_a_bounded_share_of_memory_and_leave_others_theirs() {
     let world = keyed_world().await;
     let (ours, theirs) = (world.key("default", Role::Submitter).await, world.key("others", Role::Submitter).await);
     let begin = async |key: &KeySecret| {
