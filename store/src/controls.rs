@@ -64,6 +64,18 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// The kinds of scopes, as their text begins.
+    pub(crate) const KINDS: [&'static str; 4] = ["all", "class", "agent", "team"];
+
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Scope::All => "all",
+            Scope::Class(_) => "class",
+            Scope::Agent(_) => "agent",
+            Scope::Team(_) => "team",
+        }
+    }
+
     /// Whether it covers a waiting task.
     pub fn covers(&self, task: &Waiting) -> bool {
         self.covers_parts(task.class, &task.agent, &task.team)

@@ -122,6 +122,7 @@ impl Leases {
                 _ = ticks.tick() => {
                     if let Err(error) = self.renew().await {
                         warn!(%error, "leases were not renewed; trying again");
+                        ticks.reset_after(self.lease_timeout / 10);
                     }
                 }
                 change = changes.recv() => match change {

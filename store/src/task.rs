@@ -111,7 +111,7 @@ pub struct Task {
     pub idempotency_key: Option<String>,
     /// When it was accepted.
     pub accepted_at: Timestamp,
-    /// Since when it has been ready for a worker; only while queued.
+    /// Since when it has been ready for a worker; only while queued, and in the answer to its opening.
     pub queued_at: Option<Timestamp>,
     /// When it may start: the delay asked for, or the next retry.
     pub due_at: Option<Timestamp>,

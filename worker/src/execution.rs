@@ -42,6 +42,10 @@ impl Execution<'_> {
         let task = lease.task().id;
         let attempt = lease.attempt();
         let name = lease.task().agent.clone();
+        if let Some((ready, opened)) = lease.task().queued_at.zip(lease.task().started_at) {
+            let wait = self.place.metrics.wait.with_label_values(&[lease.task().class.as_str()]);
+            wait.observe(opened.since(ready).as_secs_f64());
+        }
         let agent = self.place.agents.get(&name).cloned();
         let label = agent.as_ref().map_or(UNKNOWN, |agent| agent.spec.name.as_str());
         let retry = agent.as_ref().map(|agent| agent.spec.retry).unwrap_or_default();

@@ -4,10 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
-use types::AgentName;
+use types::{AgentName, TaskClass};
 
 /// Seconds a task may take: from a cached answer to a long report.
 const LATENCY_BUCKETS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0];
+
+/// Seconds a task may wait: from a free worker to an hour behind a flood.
+const WAIT_BUCKETS: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0];
 
 /// The metrics of agents, sessions, tools and the pool; cheap to clone.
 #[derive(Clone, Debug)]
@@ -16,6 +19,8 @@ pub struct WorkerMetrics {
     pub tasks: IntCounterVec,
     /// Seconds from opening a task to its outcome.
     pub latency: HistogramVec,
+    /// Seconds from a task being ready for a worker to its opening.
+    pub wait: HistogramVec,
     /// Executions that ended without an answer, by stop reason; what was released or lost is no error.
     pub errors: IntCounterVec,
     /// Tool calls by outcome.
@@ -52,11 +57,21 @@ impl WorkerMetrics {
             &["agent"],
         )?;
         registry.register(Box::new(latency.clone()))?;
+        let wait = HistogramVec::new(
+            HistogramOpts::new("openclaw_task_wait_seconds", "Seconds from being ready for a worker to being opened")
+                .buckets(WAIT_BUCKETS.to_vec()),
+            &["class"],
+        )?;
+        registry.register(Box::new(wait.clone()))?;
+        for class in TaskClass::ALL {
+            wait.with_label_values(&[class.as_str()]);
+        }
         let pool_target = IntGauge::new("openclaw_pool_target_workers", "Workers the autoscaler aims for")?;
         registry.register(Box::new(pool_target.clone()))?;
         Ok(WorkerMetrics {
             tasks: counter("openclaw_agent_tasks_total", "Executions by how they ended", &["agent", "status"])?,
             latency,
+            wait,
             errors: counter(
                 "openclaw_agent_errors_total",
                 "Executions without success by reason",

@@ -66,12 +66,14 @@ pub(crate) struct Worker {
     place: Arc<Workplace>,
     /// A permit to work on other than interactive tasks.
     unreserved: Arc<Semaphore>,
+    /// The queue or the store did not do its part the last time, and that was logged.
+    is_in_trouble: bool,
     sessions: BTreeMap<AgentName, Session>,
 }
 
 impl Worker {
     pub(crate) fn new(id: WorkerId, place: Arc<Workplace>, unreserved: Arc<Semaphore>) -> Self {
-        Worker { id, place, unreserved, sessions: BTreeMap::new() }
+        Worker { id, place, unreserved, is_in_trouble: false, sessions: BTreeMap::new() }
     }
 
     /// Its number in the process.
@@ -81,7 +83,6 @@ impl Worker {
 
     /// Works until `drain`; a task it then has is finished, or released once `abort` is cancelled.
     pub(crate) async fn run(mut self, status: Arc<SlotStatus>, drain: CancellationToken, abort: CancellationToken) {
-        let mut queue_is_away = false;
         while !drain.is_cancelled() {
             self.reset_due_sessions();
             let taken = tokio::select! {
@@ -92,7 +93,6 @@ impl Worker {
             let then = match taken {
                 // The permit is given back with the task.
                 Ok((delivery, _permit)) => {
-                    queue_is_away = false;
                     status.set(SlotState::Busy);
                     let then = self.serve(delivery, &abort).await;
                     status.set(SlotState::Idle);
@@ -100,9 +100,7 @@ impl Worker {
                 }
                 Err(QueueError::Closed(_)) => break,
                 Err(error @ QueueError::Unavailable { .. }) => {
-                    if !std::mem::replace(&mut queue_is_away, true) {
-                        warn!(worker = %self.id, %error, "nothing can be taken; trying again");
-                    }
+                    self.trouble("nothing can be taken; trying again", &error);
                     Then::Pause
                 }
             };
@@ -129,6 +127,12 @@ impl Worker {
         Ok((delivery, permit))
     }
 
+    fn trouble(&mut self, what: &'static str, error: &dyn std::error::Error) {
+        if !std::mem::replace(&mut self.is_in_trouble, true) {
+            warn!(worker = %self.id, %error, "{what}");
+        }
+    }
+
     /// Throws away what may not serve another task. Before one is taken, so that no task waits for it.
     fn reset_due_sessions(&mut self) {
         let now = Instant::now();
@@ -146,17 +150,20 @@ impl Worker {
     /// From an id to an outcome. The queue may forget the id as soon as the store's lease holds the task.
     async fn serve(&mut self, delivery: Delivery, abort: &CancellationToken) -> Then {
         let task = delivery.task();
-        let opening = match self.place.leases.open(task, &self.id).await {
-            Ok(opening) => opening,
-            Err(error) => {
-                warn!(%task, %error, "the task could not be opened; its id will be delivered again");
-                return Then::Pause;
-            }
-        };
+        let opening = self.place.leases.open(task, &self.id).await;
+        // Whatever became of it: an id that is still wanted is fed again by the relay.
         if let Err(error) = self.place.queue.acknowledge(delivery).await {
             warn!(%task, %error, "the id was not acknowledged; a second delivery will find the task taken");
         }
         fault::point("acknowledged");
+        let opening = match opening {
+            Ok(opening) => opening,
+            Err(error) => {
+                self.trouble("tasks cannot be opened; trying again", &error);
+                return Then::Pause;
+            }
+        };
+        self.is_in_trouble = false;
         match opening {
             Opening::Opened(lease) => {
                 return Execution { place: &self.place, sessions: &mut self.sessions, abort }.run(lease).await;

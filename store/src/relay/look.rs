@@ -1,9 +1,11 @@
 //! One look of the leader at everything: the I/O around the relay's policy. Each part may be repeated, and each is bounded.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 use types::{TaskClass, TaskId};
 
 use super::backlog::{Backlog, Page};
@@ -13,6 +15,7 @@ use super::keys::KeyName;
 use super::leader::{News, Standing};
 use super::window::Window;
 use super::{Relay, RelayError, Relayed};
+use crate::controls::Scope;
 use crate::error::StoreError;
 use crate::fault;
 use crate::store::{Swept, Waiting};
@@ -53,7 +56,7 @@ impl Relay {
         self.read_keys().await?;
         self.look_at_window(now).await?;
         delivered += self.feed().await?;
-        self.count_rows(now).await?;
+        self.count_rows(now);
         Ok(Relayed { swept: swept?, delivered, refilled })
     }
 
@@ -72,6 +75,7 @@ impl Relay {
     fn forget_everything(&mut self) {
         (self.backlog, self.fed, self.window) = (Backlog::default(), Fed::default(), Window::default());
         (self.compared, self.counted_at) = (None, None);
+        self.count = JoinSet::new();
     }
 
     /// Reads everything that is queued. What the queue holds already is pushed again, which changes nothing there.
@@ -94,12 +98,19 @@ impl Relay {
         fault::point("sweeping");
         let swept = self.store.sweep(BATCH, leases).await;
         fault::point("swept");
+        if let (Some(metrics), Ok(swept)) = (&self.settings.metrics, &swept) {
+            metrics.expired(swept.expired);
+        }
         swept
     }
 
     async fn read_controls(&mut self) -> Result<(), StoreError> {
         let pauses = self.store.pauses().await?;
-        self.backlog.set_pauses(pauses.into_iter().map(|pause| pause.scope).collect());
+        let scopes: HashSet<Scope> = pauses.into_iter().map(|pause| pause.scope).collect();
+        if let Some(metrics) = &self.settings.metrics {
+            metrics.pauses(&scopes);
+        }
+        self.backlog.set_pauses(scopes);
         let teams = self.store.teams().await?;
         self.backlog.set_weights(teams.into_iter().map(|team| (team.name, team.weight)).collect::<Weights>());
         Ok(())
@@ -221,12 +232,20 @@ impl Relay {
         batch
     }
 
-    async fn count_rows(&mut self, now: Instant) -> Result<(), StoreError> {
-        let Some(metrics) = &self.settings.metrics else { return Ok(()) };
-        if self.counted_at.is_none_or(|counted| BETWEEN_COUNTS <= now - counted) {
-            metrics.conserves(&self.store.conservation().await?);
-            self.counted_at = Some(now);
+    /// Counts every row now and then. That takes long where there are many, so it is done beside.
+    fn count_rows(&mut self, now: Instant) {
+        let Some(metrics) = self.settings.metrics.clone() else { return };
+        if self.counted_at.is_some_and(|counted| now - counted < BETWEEN_COUNTS) {
+            return;
         }
-        Ok(())
+        self.counted_at = Some(now);
+        let store = self.store.clone();
+        self.count = JoinSet::new();
+        self.count.spawn(async move {
+            match store.conservation().await {
+                Ok(law) => metrics.conserves(&law),
+                Err(error) => warn!(%error, "the rows were not counted"),
+            }
+        });
     }
 }

@@ -1,8 +1,11 @@
 //! What operators see of the relay. Declared once, here.
 
+use std::collections::HashSet;
+
 use prometheus::{IntCounter, IntGauge, IntGaugeVec, Opts, Registry};
 use types::TaskClass;
 
+use crate::controls::Scope;
 use crate::figures::Conservation;
 
 /// The relay's metrics; clones share them.
@@ -13,6 +16,8 @@ pub struct RelayMetrics {
     fed: IntGaugeVec,
     refilled: IntCounter,
     takeovers: IntCounter,
+    expired: IntCounter,
+    paused: IntGaugeVec,
     conservation: IntGaugeVec,
 }
 
@@ -37,6 +42,8 @@ impl RelayMetrics {
             fed: by("openclaw_relay_fed", "Ids that the queue holds, as far as the leader knows", "class")?,
             refilled: counter("openclaw_relay_refilled_total", "Ids that the queue had lost and was given again")?,
             takeovers: counter("openclaw_relay_takeovers_total", "Times that this process became leader")?,
+            expired: counter("openclaw_leases_expired_total", "Leases that expired: their workers were lost")?,
+            paused: by("openclaw_queue_paused", "Pauses in force, by what they cover", "scope")?,
             conservation: by(
                 "openclaw_conservation_tasks",
                 "Every row counted, by the leader, once a minute: accepted is terminal + held + pruned",
@@ -58,6 +65,7 @@ impl RelayMetrics {
         for class in TaskClass::ALL {
             self.holds(class, 0, 0);
         }
+        self.pauses(&HashSet::new());
         self.conservation.reset();
     }
 
@@ -68,6 +76,17 @@ impl RelayMetrics {
 
     pub(crate) fn refilled(&self, count: u64) {
         self.refilled.inc_by(count);
+    }
+
+    pub(crate) fn expired(&self, count: u32) {
+        self.expired.inc_by(u64::from(count));
+    }
+
+    pub(crate) fn pauses(&self, scopes: &HashSet<Scope>) {
+        for kind in Scope::KINDS {
+            let count = scopes.iter().filter(|scope| scope.kind() == kind).count();
+            self.paused.with_label_values(&[kind]).set(signed(count as u64));
+        }
     }
 
     pub(crate) fn conserves(&self, law: &Conservation) {

@@ -26,6 +26,7 @@ use task_queue::{Queue, QueueError};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use types::{TaskId, TaskState};
 
@@ -74,6 +75,7 @@ pub struct Relay {
     compared: Option<TaskId>,
     looked_at: Instant,
     counted_at: Option<Instant>,
+    count: JoinSet<()>,
     trouble: Trouble,
 }
 
@@ -114,6 +116,7 @@ impl Relay {
             compared: None,
             looked_at: Instant::now(),
             counted_at: None,
+            count: JoinSet::new(),
             trouble: Trouble::default(),
         }
     }

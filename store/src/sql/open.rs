@@ -70,8 +70,10 @@ impl Request for Open {
         let mut held = claim(claims, tx).await?;
         for (request, answer) in requests.iter().zip(&mut answers) {
             if matches!(answer, Opened::Gone(TaskState::Queued))
-                && let Some(task) = held.remove(&request.task)
+                && let Some(mut task) = held.remove(&request.task)
             {
+                // The row has forgotten it; whoever works on the task may want to know how long it waited.
+                task.queued_at = standings.get(&request.task).and_then(|standing| standing.queued_at);
                 let data = json!({ "attempt": task.attempt, "worker": request.worker.to_string() });
                 tx.event(task.id, EventKind::Started, TaskState::Running, data);
                 *answer = Opened::Held(Box::new(task));

@@ -20,6 +20,7 @@ pub(crate) struct Standing {
     pub(crate) failures: u32,
     pub(crate) losses: u32,
     pub(crate) max_retries: Option<u32>,
+    pub(crate) queued_at: Option<Timestamp>,
     pub(crate) deadline_at: Option<Timestamp>,
     pub(crate) lease_until: Option<Timestamp>,
     pub(crate) worker: Option<WorkerId>,
@@ -40,7 +41,7 @@ impl Standing {
             return Ok(Vec::new());
         }
         let text = format!(
-            "SELECT id, team, agent, class, state, attempt, failures, losses, max_retries, deadline_at, lease_until,
+            "SELECT id, team, agent, class, state, attempt, failures, losses, max_retries, queued_at, deadline_at, lease_until,
                     worker_process, worker_slot, cancel_requested, concurrency_key, concurrency_limit, callback_url
              FROM tasks WHERE id IN (SELECT task FROM {{given}}) ORDER BY id{}",
             sql.dialect().for_update()
@@ -73,6 +74,7 @@ impl TryFrom<&Row> for Standing {
             failures: row.get("failures")?,
             losses: row.get("losses")?,
             max_retries: row.get("max_retries")?,
+            queued_at: row.get("queued_at")?,
             deadline_at: row.get("deadline_at")?,
             lease_until: row.get("lease_until")?,
             worker: worker(row)?,

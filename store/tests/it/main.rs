@@ -5,6 +5,7 @@ mod bad_database;
 mod conformance;
 mod kill;
 mod lease;
+mod losses;
 mod metrics;
 mod postgres;
 mod random;

@@ -168,3 +168,31 @@ async fn the_relay_ends_with_shutdown_and_with_the_queue(world: World) {
     tokio::time::timeout(SECOND * 30, running).await.unwrap().unwrap();
     assert_eq!(world.state(task).await, TaskState::Queued);
 }
+
+#[tokio::test]
+async fn one_process_leads_and_another_takes_over_when_it_is_gone() {
+    let settings = crate::world::postgres_settings().await;
+    let open = async || Arc::new(store::PostgresStore::open(settings.clone()).await.unwrap());
+    let (first, second, queue) = (open().await, open().await, queue());
+    let new = |store: &Arc<store::PostgresStore>| {
+        let settings = RelaySettings { lease_timeout: LEASE, ..by_hand() };
+        Relay::new(Arc::clone(store) as Arc<dyn Store>, Arc::clone(&queue) as Arc<dyn Queue>, settings)
+    };
+    let (mut one, mut other) = (new(&first), new(&second));
+    let accept = async |store: &dyn Store| store.accept(vec![new_task()], &actor()).await.unwrap();
+
+    accept(&*second).await;
+    assert_eq!(one.run_once().await.unwrap().delivered, 1, "whoever accepted it");
+    assert_eq!(other.run_once().await.unwrap(), Relayed::default());
+    assert_eq!((*one.leading().borrow(), *other.leading().borrow()), (true, false));
+
+    accept(&*first).await;
+    first.close().await;
+    // The server lets go of the lock when it hears that the connection has ended.
+    let mut delivered = 0;
+    while !*other.leading().borrow() {
+        delivered = other.run_once().await.unwrap().delivered;
+    }
+    assert_eq!(delivered, 2, "one of them is in the queue already");
+    assert_eq!(queue.depth().await.unwrap().waiting(), 2);
+}

@@ -78,6 +78,7 @@ async fn executions_are_counted_by_how_they_ended_and_timed() {
     world.run(task("Hello")).await;
     world.metric_is(r#"openclaw_agent_tasks_total{agent="helper",status="succeeded"}"#, 1.0).await;
     assert_eq!(world.metric(r#"openclaw_agent_tasks_total{agent="helper",status="retried"}"#), 1.0);
+    assert_eq!(world.metric(r#"openclaw_task_wait_seconds_count{class="normal"}"#), 2.0);
     assert_eq!(world.metric(r#"openclaw_agent_errors_total{agent="helper",reason="model_error"}"#), 1.0);
     assert_eq!(world.metric(r#"openclaw_agent_latency_seconds_count{agent="helper"}"#), 2.0);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use store::{EventKind, NewTask, Opened, Renewal};
+use store::{EventKind, NewTask, Opened, Renewal, Task};
 use types::{StopReason, TaskId, TaskState};
 
 use crate::world::{LEASE, Limits, SECOND, World, actor, assert_lost, complete, new_step, new_task, retry};
@@ -14,7 +14,8 @@ pub async fn opening_counts_an_attempt_and_names_the_worker(make: impl AsyncFn(L
     assert_eq!((task.state, task.attempt.0), (TaskState::Running, 1));
     assert_eq!(task.worker, Some(world.worker.clone()));
     assert_eq!((task.started_at, task.lease_until), (Some(world.now()), Some(world.now().after(LEASE))));
-    assert_eq!(*task, world.task(task.id).await);
+    assert_eq!(task.queued_at, Some(world.now()), "its worker may say how long it waited");
+    assert_eq!(Task { queued_at: None, ..*task.clone() }, world.task(task.id).await);
     assert_eq!(world.event_kinds(task.id).await, [EventKind::Accepted, EventKind::Started]);
 }
 
