@@ -159,12 +159,14 @@ fn task(chance: &mut Chance) -> PlannedTask {
         refusals: u32::from(chance.percent(4)),
         failures: if chance.percent(10) { chance.within(1..6) as u32 } else { 0 },
     };
+    let deadline = chance.percent(6).then(|| Duration::from_secs(chance.within(1..4)));
     PlannedTask {
         at: chance.millis(0..STORM.as_millis() as u64),
         script,
         class: chance.pick(&["interactive", "normal", "normal", "batch"]),
-        delay: chance.percent(15).then(|| chance.millis(200..1500)),
-        deadline: chance.percent(6).then(|| Duration::from_secs(chance.within(1..4))),
+        // A delay beyond the deadline is refused.
+        delay: (deadline.is_none() && chance.percent(15)).then(|| chance.millis(200..1500)),
+        deadline,
         key: chance.percent(20).then(|| chance.within(0..KEYS)),
         cancelled_after: chance.percent(8).then(|| chance.millis(1..800)),
         client: if chance.percent(10) { Client::GivesUp } else { Client::Insists },
