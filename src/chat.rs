@@ -43,7 +43,7 @@ pub(crate) async fn run(arguments: ChatArgs, json: bool) -> Result<(), Failure> 
 
 async fn partner(arguments: &ChatArgs) -> Result<Partner, Failure> {
     if let Some(url) = &arguments.url {
-        return Server::find(url, arguments.model.as_deref()).await.map(Partner::Server);
+        return Server::find(url, arguments.model.as_deref(), arguments.key.as_deref()).await.map(Partner::Server);
     }
     let config = configuration::load(arguments.config.as_deref())?;
     let spec = spec(&config, arguments.model.as_deref())?;

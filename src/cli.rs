@@ -252,6 +252,9 @@ pub(crate) struct ChatArgs {
     /// Ask this OpenAI-compatible server, and load nothing.
     #[arg(long, value_name = "URL", conflicts_with = "config")]
     pub(crate) url: Option<String>,
+    /// The API key, where that server asks for one; better in TALON_API_KEY, which nobody else sees.
+    #[arg(long, env = "TALON_API_KEY", hide_env_values = true, value_name = "KEY")]
+    pub(crate) key: Option<String>,
     /// What the model is told before everything else.
     #[arg(long, value_name = "TEXT")]
     pub(crate) system: Option<String>,

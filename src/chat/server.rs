@@ -32,11 +32,11 @@ impl Server {
     }
 
     /// The server at `url`, `/v1` if that has no path; its model of that name, or its first one.
-    pub(super) async fn find(url: &str, model: Option<&str>) -> Result<Self, Failure> {
+    pub(super) async fn find(url: &str, model: Option<&str>, key: Option<&str>) -> Result<Self, Failure> {
         let http = http(url)?;
         let has_path = Url::parse(url).is_ok_and(|url| url.path() != "/");
         let url = format!("{}{}", url.trim_end_matches('/'), if has_path { "" } else { "/v1" });
-        let mut server = Server { http, url, model: String::new(), key: None, context_tokens: None };
+        let mut server = Server { http, url, model: String::new(), key: key.map(str::to_owned), context_tokens: None };
         let listed: Value = server
             .send(server.http.get(format!("{}/models", server.url)))
             .await?

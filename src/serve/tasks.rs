@@ -67,7 +67,12 @@ async fn open_postgres(site: &Site, url: &SecretUrl, metrics: StoreMetrics) -> R
 
 async fn open_redis(site: &Site, url: &SecretUrl) -> Result<RedisQueue, Failure> {
     let _awaiting = site.patience.awaits(url);
+    let authority = site.config.queue.authority.as_ref().map(|path| {
+        std::fs::read(path)
+            .map_err(|error| Failure::usage(format!("queue.authority {} cannot be read: {error}", path.display())))
+    });
     let settings = RedisSettings {
+        authority: authority.transpose()?,
         visibility_timeout: visible_after(site),
         patience: site.patience.limit(),
         metrics: Some(RedisMetrics::new(site.metrics.process()).map_err(declared_twice)?),

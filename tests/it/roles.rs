@@ -84,10 +84,15 @@ async fn processes_of_every_role_are_one_installation_and_outlive_their_leader()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plain_producers_add_to_a_stream_and_dead_letters_are_shown_in_one() {
-    let (redis, home) = (Redis::start(RedisOptions::default()).await, Home::new());
+    // Over TLS, with an authority that only the configuration names.
+    let (redis, home) = (Redis::start(RedisOptions { tls: true, ..RedisOptions::default() }).await, Home::new());
     let tools = Server::spawn(home.command(&["toolserver", "--listen", "127.0.0.1:0"]));
-    let settings =
-        format!("queue:\n  url: {}\ntools:\n  pdf_parser:\n    endpoint: {}/absent\n", redis.url(), tools.url);
+    let settings = format!(
+        "queue:\n  url: {}\n  authority: {:?}\ntools:\n  pdf_parser:\n    endpoint: {}/absent\n",
+        redis.url(),
+        redis.authority().unwrap(),
+        tools.url
+    );
     let server = Server::start_with(&home, &settings);
     let api = Api::new(&server.url);
     let dead = api.accepted(&json!({"agent": "data-extraction", "documents": [api.stored("Invoice").await]})).await;

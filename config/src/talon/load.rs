@@ -66,6 +66,9 @@ fn resolve(mut config: TalonConfig, base: &Path, environment: &Environment) -> T
         true => environment.data_dir(),
         false => absolute(&config.data_dir),
     };
+    if let Some(path) = &mut config.queue.authority {
+        *path = absolute(path);
+    }
     if let AgentsDir::Path(path) = &mut config.agents_dir {
         *path = absolute(path);
     }

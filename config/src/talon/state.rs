@@ -31,6 +31,9 @@ pub struct QueueConfig {
     /// The Redis through which tasks reach workers; within this process when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<SecretUrl>,
+    /// The certificate (PEM) of the authority that signed the server's, for `rediss://`; the system's authorities when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authority: Option<PathBuf>,
     /// Workers of each process that only interactive tasks may have.
     pub reserved_interactive_slots: usize,
 }
@@ -63,7 +66,7 @@ impl Default for StoreConfig {
 
 impl Default for QueueConfig {
     fn default() -> Self {
-        QueueConfig { max_queued: 100_000, url: None, reserved_interactive_slots: 1 }
+        QueueConfig { max_queued: 100_000, url: None, authority: None, reserved_interactive_slots: 1 }
     }
 }
 
@@ -90,10 +93,13 @@ pub(super) fn queue(fields: &mut Fields<'_, '_>) -> Option<QueueConfig> {
         "the Redis through which tasks reach workers of other processes; better TALON_REDIS_URL, which overrides it";
     let url = fields.optional("url", about, redis_url());
     warn_of_password(fields, url.as_ref(), "TALON_REDIS_URL");
+    let about =
+        "for rediss://, a PEM file with the certificate of who signed the server's; the system's authorities without";
+    let authority = fields.optional("authority", about, text()).map(PathBuf::from);
     let about = "workers of each process that only interactive tasks may have; one at least is left to the others";
     let reserved_interactive_slots =
         fields.or("reserved_interactive_slots", about, whole(0..=511), default.reserved_interactive_slots);
-    Some(QueueConfig { max_queued, url, reserved_interactive_slots })
+    Some(QueueConfig { max_queued, url, authority, reserved_interactive_slots })
 }
 
 pub(super) fn retention(fields: &mut Fields<'_, '_>) -> Option<RetentionConfig> {

@@ -49,10 +49,11 @@ fn keys_that_are_left_out_keep_their_defaults() {
 
 #[test]
 fn paths_are_relative_to_the_file_and_know_home() {
-    let text = "data_dir: ~/data\nagents_dir: agents\nmodels: [{name: big, path: /models/big.gguf}, {name: own, path: own.gguf}]";
+    let text = "data_dir: ~/data\nagents_dir: agents\nqueue: {authority: ca.pem}\nmodels: [{name: big, path: /models/big.gguf}, {name: own, path: own.gguf}]";
     let config = TalonConfig::parse("/etc/talon/talon.yml", text, &home()).into_result().unwrap().0;
     assert_eq!(config.store_path(), Path::new("/home/op/data/talon.db"));
     assert_eq!(config.agents_dir, AgentsDir::Path("/etc/talon/agents".into()));
+    assert_eq!(config.queue.authority, Some("/etc/talon/ca.pem".into()));
     assert_eq!(config.models[0].source, ModelSource::Path("/models/big.gguf".into()));
     assert_eq!(config.models[1].source, ModelSource::Path("/etc/talon/own.gguf".into()));
 }
