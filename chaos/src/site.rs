@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use testbed::{Postgres, Proxy, Redis, RedisOptions, Signal, SmallDisk, free_port};
+use testbed::{Postgres, Proxy, Redis, RedisOptions, Signal, SmallDisk, free_port, new_folder};
 use tokio::sync::Mutex;
 
 use crate::ambushes::Ambushes;
@@ -33,7 +33,7 @@ pub(crate) struct Site<'a> {
 impl<'a> Site<'a> {
     /// Starts everything. `program` is the binary `talon`.
     pub(crate) async fn start(plan: &Plan, program: &Path, postgres: &'a Mutex<Postgres>) -> Self {
-        let folder = TempDir::with_prefix("talon-chaos-").unwrap();
+        let folder = new_folder(&std::env::temp_dir());
         let engine = Engine::start(&plan.tasks).await;
         let ambushes = Ambushes::lay(plan.ambushes.clone(), folder.path());
         let config = write_files(folder.path(), plan, &engine.url);

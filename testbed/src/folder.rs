@@ -1,4 +1,4 @@
-//! Folders of servers, which outlive the test processes that were killed only until the next test.
+//! Folders of servers and processes, which outlive the test processes that were killed only until the next test.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 const PREFIX: &str = "testbed-";
 
 /// A new folder within `place`, after those of processes that are no more have been removed.
-pub(crate) fn new(place: &Path) -> TempDir {
+pub fn new(place: &Path) -> TempDir {
     for entry in std::fs::read_dir(place).unwrap().flatten() {
         let name = entry.file_name();
         let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next());

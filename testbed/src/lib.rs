@@ -15,6 +15,7 @@ mod redis;
 mod small_disk;
 mod tls;
 
+pub use folder::new as new_folder;
 pub use install::installed;
 pub use port::free as free_port;
 pub use postgres::{Postgres, PostgresOptions, Shutdown};
