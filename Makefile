@@ -1,7 +1,7 @@
 # The project's commands. `make demo` needs a Rust toolchain, gcc and make, and nothing else; `make test` needs python3
 # with venv, npm, redis-server, postgresql and prometheus too, and has apt install them where they are missing.
 
-.PHONY: help demo eval test chaos lint fmt clippy doc deny deny-advisories typos bench bench-peers bench-server model
+.PHONY: help demo eval test chaos lint fmt clippy doc deny deny-advisories typos bench bench-peers bench-server bench-queue bench-queue-peers model
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile
@@ -59,6 +59,15 @@ bench-peers: ## the engine against llama.cpp and candle-transformers; SHAPES="1b
 # Needs what bench-peers needs.
 bench-server: ## the server against llama-server, and what prefixes, schemas and drafts are worth; WORKS=pool, ROUNDS=
 	benches/server/run.sh
+
+# PostgreSQL and Redis are started by the bench, and installed by apt where they are missing.
+SCALE ?= 1
+bench-queue: ## tasks through PostgreSQL with Redis, and SQLite: submits, end to end, losses; SCALE=
+	cargo bench --bench durable -- --scale $(SCALE)
+
+# Needs python3 with venv, node and npm, and twelve minutes.
+bench-queue-peers: ## the queue against bullmq, apalis, taskiq and Celery on one Redis; SCALE=
+	SCALE="$(SCALE)" benches/peers/queue/run.sh
 
 # Needs Python and three hours; models/pocket/README.md says more.
 model: ## retrain the bundled model
