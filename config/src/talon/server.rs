@@ -9,6 +9,9 @@ use serde_json::json;
 use crate::secret::Secret;
 use crate::shape::{Fields, Show, bytes, choice, flag, parsed, seconds};
 
+/// What one value of either database surely holds.
+const MAX_DOCUMENT_BYTES: u64 = 512 << 20;
+
 /// The REST interface.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ServerConfig {
@@ -103,7 +106,7 @@ pub(super) fn server(fields: &mut Fields<'_, '_>) -> Option<ServerConfig> {
         max_document_bytes: fields.or(
             "max_document_bytes",
             "the largest document that is accepted",
-            bytes(1024..=1 << 30),
+            bytes(1024..=MAX_DOCUMENT_BYTES),
             default.max_document_bytes,
         ),
         max_wait: fields.or(
