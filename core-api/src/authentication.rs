@@ -92,10 +92,10 @@ async fn known(state: &ApiState, digest: String) -> Result<Option<ApiKey>, Probl
     if let Some(key) = state.runtime.keys.recall(&digest, Instant::now()) {
         return Ok(Some(key));
     }
-    let asked_at = Instant::now();
+    let asked = state.runtime.keys.ask(Instant::now());
     let found = state.store.key_by_digest(&digest).await?;
     if let Some(key) = &found {
-        state.runtime.keys.keep(digest, key.clone(), asked_at);
+        state.runtime.keys.keep(digest, key.clone(), asked);
     }
     Ok(found)
 }
@@ -121,12 +121,26 @@ fn unauthenticated(detail: impl Into<String>) -> Problem {
 /// each time: a new one is good at once.
 #[derive(Default)]
 pub(crate) struct KeyCache {
-    known: Mutex<HashMap<String, Known>>,
+    known: Mutex<KnownKeys>,
+}
+
+#[derive(Default)]
+struct KnownKeys {
+    by_digest: HashMap<String, Known>,
+    /// How often a key was forgotten.
+    revocations: u64,
 }
 
 struct Known {
     key: ApiKey,
     asked_at: Instant,
+}
+
+/// When the store was asked for a key, and after how many revocations.
+#[derive(Clone, Copy)]
+struct Asked {
+    at: Instant,
+    revocations: u64,
 }
 
 impl KeyCache {
@@ -136,20 +150,32 @@ impl KeyCache {
 
     fn recall(&self, digest: &str, now: Instant) -> Option<ApiKey> {
         let known = self.known.lock().expect("key cache lock");
-        known.get(digest).filter(|known| now < known.asked_at + Self::LIFE).map(|known| known.key.clone())
+        let known = known.by_digest.get(digest).filter(|known| now < known.asked_at + Self::LIFE);
+        known.map(|known| known.key.clone())
     }
 
-    fn keep(&self, digest: String, key: ApiKey, asked_at: Instant) {
+    /// The store is about to be asked.
+    fn ask(&self, now: Instant) -> Asked {
+        Asked { at: now, revocations: self.known.lock().expect("key cache lock").revocations }
+    }
+
+    /// Keeps what the store answered, unless a key was revoked meanwhile: it may be this one as it was before.
+    fn keep(&self, digest: String, key: ApiKey, asked: Asked) {
         let mut known = self.known.lock().expect("key cache lock");
-        if known.len() >= Self::MAX_KEYS {
-            known.clear();
+        if asked.revocations != known.revocations {
+            return;
         }
-        known.insert(digest, Known { key, asked_at });
+        if known.by_digest.len() >= Self::MAX_KEYS {
+            known.by_digest.clear();
+        }
+        known.by_digest.insert(digest, Known { key, asked_at: asked.at });
     }
 
     /// What was revoked here is no longer good here.
     pub(crate) fn forget(&self, id: &ApiKeyId) {
-        self.known.lock().expect("key cache lock").retain(|_, known| known.key.id != *id);
+        let mut known = self.known.lock().expect("key cache lock");
+        known.revocations += 1;
+        known.by_digest.retain(|_, known| known.key.id != *id);
     }
 }
 
@@ -174,7 +200,7 @@ mod tests {
     #[test]
     fn a_key_is_remembered_for_seconds_and_forgotten_when_revoked() {
         let (cache, key, start) = (KeyCache::default(), key(), Instant::now());
-        cache.keep("digest".to_owned(), key.clone(), start);
+        cache.keep("digest".to_owned(), key.clone(), cache.ask(start));
         assert_eq!(cache.recall("digest", start + KeyCache::LIFE / 2), Some(key.clone()));
         assert_eq!(cache.recall("other", start), None);
         assert_eq!(cache.recall("digest", start + KeyCache::LIFE), None);
@@ -183,12 +209,23 @@ mod tests {
     }
 
     #[test]
+    fn what_was_looked_up_before_a_revocation_is_not_kept_after_it() {
+        let (cache, key, start) = (KeyCache::default(), key(), Instant::now());
+        let asked = cache.ask(start);
+        cache.forget(&key.id);
+        cache.keep("digest".to_owned(), key.clone(), asked);
+        assert_eq!(cache.recall("digest", start), None);
+        cache.keep("digest".to_owned(), key.clone(), cache.ask(start));
+        assert_eq!(cache.recall("digest", start), Some(key));
+    }
+
+    #[test]
     fn the_cache_is_bounded() {
         let (cache, start) = (KeyCache::default(), Instant::now());
         for n in 0..=KeyCache::MAX_KEYS {
-            cache.keep(n.to_string(), key(), start);
+            cache.keep(n.to_string(), key(), cache.ask(start));
         }
-        assert_eq!(cache.known.lock().unwrap().len(), 1);
+        assert_eq!(cache.known.lock().unwrap().by_digest.len(), 1);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod guard;
 mod key;
 mod metrics;
 mod new_task;
+mod patience;
 mod problem;
 mod router;
 mod routes;

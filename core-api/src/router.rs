@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state, map_request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
@@ -17,6 +17,7 @@ use utoipa_axum::routes;
 use crate::authentication::{Authentication, authenticate};
 use crate::description;
 use crate::guard::loopback_only as guard;
+use crate::patience::patient;
 use crate::problem::Problem;
 use crate::routes::{
     MAX_JSON_BYTES, agents, batch, dead_letters, dead_letters_by_filter, documents, events, explain, keys, queue,
@@ -108,6 +109,7 @@ fn guarded(state: ApiState, known_callers: Router, open_to_all: Router<ApiState>
     let routes = known_callers
         .fallback(no_such_route)
         .method_not_allowed_fallback(wrong_method)
+        .layer(map_request(patient))
         .layer(from_fn_with_state(state.clone(), authenticate))
         .merge(open_to_all.with_state(state).method_not_allowed_fallback(wrong_method));
     let routes = if loopback_only { routes.layer(from_fn(guard)) } else { routes };

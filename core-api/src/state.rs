@@ -17,7 +17,7 @@ use crate::drain::DrainRate;
 use crate::dto::AgentView;
 use crate::metrics::ApiMetrics;
 use crate::problem::Problem;
-use crate::uploads::{Upload, Uploads};
+use crate::uploads::{Full, Upload, Uploads};
 
 /// How many of the largest documents a team may have on their way at the same time.
 const DOCUMENTS_ON_THEIR_WAY: usize = 8;
@@ -105,11 +105,17 @@ impl ApiState {
     pub(crate) fn begin_upload(&self, team: &TeamName, bytes: usize) -> Result<Upload, Problem> {
         let documents = self.settings.max_document_bytes.saturating_mul(DOCUMENTS_ON_THEIR_WAY);
         let share = documents.max(LEAST_SHARE_BYTES);
-        self.runtime.uploads.begin(team, bytes, share).ok_or_else(|| {
-            let detail = format!(
-                "bodies of team {team} take {share} bytes of the server's memory already; send fewer at the same time"
-            );
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_uploads", detail).retry_after(1)
+        self.runtime.uploads.begin(team, bytes, share).map_err(|full| match full {
+            Full::Team => {
+                let detail = format!(
+                    "bodies of team {team} take {share} bytes of the server's memory already; send fewer at the same time"
+                );
+                Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_uploads", detail).retry_after(1)
+            }
+            Full::Server => {
+                let detail = "bodies of all teams take as much of the server's memory as they may; try again in a moment";
+                Problem::unavailable("uploads_full", detail, 1)
+            }
         })
     }
 

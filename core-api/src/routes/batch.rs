@@ -1,24 +1,23 @@
 //! `POST /v1/tasks:batch`: many tasks, one JSON object on each line; every line is answered in its place.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
-use futures::stream::unfold;
 use store::NewTask;
-use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
+use super::answers::{Answers, Unread};
 use super::lines::{Line, Lines};
 use super::reject::{from_line, refused};
 use super::service::draining;
 use crate::caller::Caller;
 use crate::dto::{BatchAnswer, SubmitTask};
 use crate::new_task::checked_key;
+use crate::patience::PATIENCE;
 use crate::problem::Problem;
 use crate::state::{ApiState, Readiness};
 use crate::uploads::Upload;
@@ -31,10 +30,10 @@ const CHUNK_LINES: usize = 500;
 const CHUNK_BYTES: usize = 4 << 20;
 /// How long a line waits for others to be accepted with it.
 const LINGER: Duration = Duration::from_millis(20);
-/// Chunks of answers that are kept for a sender who reads them late; then no more lines are read.
-const UNREAD_CHUNKS: usize = 64;
 /// What a batch may take in memory: a chunk, its tasks and the unread answers.
 const BATCH_BYTES: usize = 16 << 20;
+/// With the lines' own numbers as keys, the rest of a body would be other lines under the same keys.
+const SEND_AGAIN: &str = "send all of it again under the same Idempotency-Key; without one, from here";
 /// A problem may quote the line; not all of a long one.
 const MAX_DETAIL_CHARS: usize = 500;
 /// Leaves room for a colon and the longest number of a line.
@@ -65,12 +64,11 @@ pub(crate) async fn submit(
     }
     let key = batch_key(&headers)?;
     let room = state.begin_upload(&caller.team, BATCH_BYTES)?;
-    let (answers, unread) = mpsc::channel(UNREAD_CHUNKS);
+    let (answers, unread) = Answers::channel();
     let batch = Batch { state, caller, key, answers, chunk: Chunk::default(), _room: room };
     // Reads on while the sender does not read yet; ends with the body, or when nobody is there for the answers.
     tokio::spawn(batch.run(body));
-    let answers = unfold(unread, async |mut unread| Some((Ok::<_, Infallible>(unread.recv().await?), unread)));
-    Ok(([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(answers)).into_response())
+    Ok(([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(unread)).into_response())
 }
 
 fn batch_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
@@ -88,7 +86,7 @@ struct Batch {
     state: ApiState,
     caller: Caller,
     key: Option<String>,
-    answers: mpsc::Sender<Bytes>,
+    answers: Answers,
     chunk: Chunk,
     _room: Upload,
 }
@@ -101,9 +99,6 @@ struct Chunk {
     /// When it is accepted at the latest; `None` while it is empty.
     until: Option<Instant>,
 }
-
-/// Nobody reads the answers any more.
-struct Unread;
 
 impl Batch {
     async fn run(mut self, body: Body) {
@@ -128,7 +123,7 @@ impl Batch {
                 }
                 Ok(Some(Err(error))) => {
                     self.accept().await?;
-                    let detail = format!("the body broke off in this line: {error}; send it again from here");
+                    let detail = format!("the body broke off in this line: {error}; {SEND_AGAIN}");
                     let broken = refusal(lines.current(), Problem::bad_request("bad_body", detail));
                     return self.answer(&[broken]).await;
                 }
@@ -222,7 +217,7 @@ impl Batch {
         if text.is_empty() {
             return Ok(());
         }
-        self.answers.send(text.into()).await.map_err(|_| Unread)
+        self.answers.send(text.into(), PATIENCE).await
     }
 }
 

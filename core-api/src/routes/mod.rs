@@ -1,6 +1,7 @@
 //! One file for each thing that can be asked for.
 
 pub(crate) mod agents;
+mod answers;
 pub(crate) mod batch;
 pub(crate) mod dead_letters;
 pub(crate) mod dead_letters_by_filter;

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use serde_json::Value;
 use store::{Cancelling, StoreError, Task, TaskFilter};
 use types::{AgentName, TaskClass, TaskId, TaskState};
 use utoipa::IntoParams;
@@ -16,8 +17,8 @@ use crate::dto::{Cancellation, StepView, TaskList, TaskView};
 use crate::problem::Problem;
 use crate::state::ApiState;
 
-/// Tasks that are read at a time.
-const PART: u32 = 100;
+/// Tasks that are read at a time: each may take several MiB.
+pub(super) const PART: u32 = 8;
 /// A page with so much text has no more tasks.
 const MAX_PAGE_BYTES: usize = 16 << 20;
 
@@ -119,7 +120,17 @@ pub(super) async fn page(
 
 /// About what it takes in memory; an output is as long as the model's patience, a text as long as its sender's.
 fn length(task: &Task) -> usize {
-    task.input.as_ref().map_or(0, String::len)
+    task.input.as_ref().map_or(0, String::len) + task.output.as_ref().map_or(0, length_of)
+}
+
+fn length_of(value: &Value) -> usize {
+    let inside = match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(length_of).sum(),
+        Value::Object(fields) => fields.iter().map(|(name, value)| name.len() + length_of(value)).sum(),
+    };
+    size_of::<Value>() + inside
 }
 
 /// Cancel a task: at once while it waits; a running one stops at its next step. Cancelling again changes nothing.
