@@ -59,9 +59,9 @@ pub(crate) fn is_lost(error: &Error) -> bool {
     class(error) == Class::Lost
 }
 
-/// Whether someone held a row or a table for too long.
+/// Whether someone held a row or a table for too long, or a statement took too long.
 pub(crate) fn is_busy(error: &Error) -> bool {
-    class(error) == Class::Busy
+    matches!(class(error), Class::Busy | Class::Slow)
 }
 
 /// Whether others' writes got in the way.

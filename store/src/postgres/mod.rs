@@ -1,7 +1,8 @@
 //! The store in PostgreSQL, shared by any number of processes.
 //!
 //! A process has one connection that writes, a few that read, one that listens to what others commit, and one that holds
-//! the leader's lock. Each lost one is made anew; a write whose commit was cut off is answered with `Unavailable`.
+//! the leader's lock. Each lost one is made anew; a commit that was cut off is looked up by the next one that writes, and is done
+//! again where it was not done. Where it cannot be looked up, the answer is `Unavailable`.
 
 mod connection;
 mod faults;

@@ -16,8 +16,15 @@ use crate::step::EventKind;
 use crate::task::{AcceptError, Accepted, NewTask};
 
 pub(crate) struct Accept {
-    pub(crate) tasks: Vec<NewTask>,
-    pub(crate) actor: Actor,
+    tasks: Vec<(TaskId, NewTask)>,
+    actor: Actor,
+}
+
+impl Accept {
+    /// The ids are chosen here: tasks that are there already are not accepted again.
+    pub(crate) fn new(tasks: Vec<NewTask>, actor: Actor) -> Self {
+        Accept { tasks: tasks.into_iter().map(|task| (TaskId::new(), task)).collect(), actor }
+    }
 }
 
 #[async_trait]
@@ -34,7 +41,8 @@ impl Request for Accept {
         let mut acceptance = Acceptance::look(requests, tx).await?;
         let mut answers = Vec::with_capacity(requests.len());
         for request in requests {
-            answers.push(request.tasks.iter().map(|task| acceptance.accept(task, &request.actor, tx)).collect());
+            let accepted = request.tasks.iter().map(|(id, task)| acceptance.accept(*id, task, &request.actor, tx));
+            answers.push(accepted.collect());
         }
         if !acceptance.rows.is_empty() {
             tx.execute(acceptance.rows.query(INSERT)).await?;
@@ -74,7 +82,8 @@ struct Known {
 
 impl<'r> Acceptance<'r> {
     async fn look(requests: &[&'r Accept], tx: &mut Transaction<'_>) -> Result<Self, Error> {
-        let tasks: Vec<&'r NewTask> = requests.iter().flat_map(|request| &request.tasks).collect();
+        let tasks: Vec<&'r NewTask> =
+            requests.iter().flat_map(|request| &request.tasks).map(|(_, task)| task).collect();
         Ok(Acceptance {
             waiting: count_waiting(tx).await?,
             keys: find_keys(&tasks, tx).await?,
@@ -103,7 +112,13 @@ impl<'r> Acceptance<'r> {
         })
     }
 
-    fn accept(&mut self, task: &'r NewTask, actor: &Actor, tx: &mut Transaction<'_>) -> Result<Accepted, AcceptError> {
+    fn accept(
+        &mut self,
+        id: TaskId,
+        task: &'r NewTask,
+        actor: &Actor,
+        tx: &mut Transaction<'_>,
+    ) -> Result<Accepted, AcceptError> {
         if task.documents.is_empty() && task.input.as_ref().is_none_or(|input| input.trim().is_empty()) {
             return Err(AcceptError::Empty);
         }
@@ -121,11 +136,10 @@ impl<'r> Acceptance<'r> {
             return Err(AcceptError::QueueFull { limit });
         }
         self.waiting += 1;
-        Ok(self.insert(task, actor, tx))
+        Ok(self.insert(id, task, actor, tx))
     }
 
-    fn insert(&mut self, task: &'r NewTask, actor: &Actor, tx: &mut Transaction<'_>) -> Accepted {
-        let id = TaskId::new();
+    fn insert(&mut self, id: TaskId, task: &'r NewTask, actor: &Actor, tx: &mut Transaction<'_>) -> Accepted {
         let now = tx.now;
         let state = if task.due_at.is_some_and(|due| now < due) { TaskState::Scheduled } else { TaskState::Queued };
         let fingerprint = task.idempotency_key.is_some().then(|| fingerprint(task));

@@ -23,7 +23,7 @@ pub(crate) trait Backend: Send + Sync + 'static {
     /// Whether the connection is gone: what was asked last may be done or not.
     fn is_lost(&self, error: &Error) -> bool;
 
-    /// Whether another program or process holds what is needed: that is no fault of one request.
+    /// Whether another program or process holds what is needed, or the database is slow: that is no fault of one request.
     fn is_busy(&self, error: &Error) -> bool;
 
     /// Whether others' writes got in the way, so that trying again may succeed.

@@ -137,7 +137,7 @@ impl<B: Backend> Store for SqlStore<B> {
         actor: &Actor,
     ) -> Result<Vec<Result<Accepted, AcceptError>>, StoreError> {
         fault::point("accepting");
-        let accepted = self.writer.write(accept::Accept { tasks, actor: actor.clone() }).await;
+        let accepted = self.writer.write(accept::Accept::new(tasks, actor.clone())).await;
         fault::point("accepted");
         accepted
     }

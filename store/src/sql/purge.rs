@@ -50,7 +50,7 @@ pub(crate) async fn forget(tx: &mut Transaction<'_>, tasks: &[TaskId]) -> Result
     // Another write of the same transaction may have ended one of them, or be about to look at it.
     tx.flush().await?;
     for &task in tasks {
-        tx.changes(task);
+        tx.forget_ahead(task);
     }
     for statement in STATEMENTS {
         let mut given = Given::new(&["id"]);

@@ -35,7 +35,7 @@ impl Alone for Renew {
         let until = tx.now.after(self.lease_timeout);
         let mut held = Given::new(&["task", "fence", "renewed"]);
         for fence in &self.held {
-            tx.changes(fence.task);
+            tx.forget_ahead(fence.task);
             held.push([fence.task.into(), fence.attempt.into(), until.into()]);
         }
         let update = "UPDATE tasks SET lease_until = given.renewed FROM {given}

@@ -96,7 +96,7 @@ impl<'c> Transaction<'c> {
     }
 
     /// Another statement changes this task: what was read ahead of it is no longer so.
-    pub(crate) fn changes(&mut self, task: TaskId) {
+    pub(crate) fn forget_ahead(&mut self, task: TaskId) {
         self.ahead.remove(&task);
     }
 

@@ -2,10 +2,11 @@
 //! disk; those of one kind share statements.
 //!
 //! A refusal is an answer: it is decided before anything is written. A fault undoes the whole transaction, and then each
-//! write of it is tried alone, so that no caller pays for another's fault; unless the database is away or held by someone,
-//! which all of them hear. Answers leave after the commit.
+//! write of it is tried alone, so that no caller pays for another's fault; unless the database is away, slow or held by
+//! someone, which all of them hear. Answers leave after the commit.
 //!
-//! A commit whose answer is lost with the connection is looked up on the next one: it is done, or it is done again.
+//! A commit whose answer is lost with the connection is looked up on the next one: it is done, or it is done again. Where
+//! it cannot be looked up, the callers hear that the database is away.
 
 use std::sync::Arc;
 
@@ -174,9 +175,14 @@ impl<B: Backend> WriterLoop<B> {
             self.lost = Some(connection.session());
             if let Some((changes, witness)) = fault.unknown {
                 let Some(witness) = witness else { return Err(fault.error) };
-                if self.is_committed(&witness).await? {
-                    self.tell(&changes);
-                    return Ok(());
+                match self.is_committed(&witness).await {
+                    Ok(true) => {
+                        self.tell(&changes);
+                        return Ok(());
+                    }
+                    Ok(false) => {}
+                    // It may be done: whatever kept it from being looked up, it must not be done again.
+                    Err(_) => return Err(fault.error),
                 }
             }
             if is_again {

@@ -122,29 +122,75 @@ async fn deaf_proxy(url: &str) -> (String, watch::Sender<bool>) {
     (own, deafen)
 }
 
+/// Accepts tasks together, by a commit that is done and whose answer is lost.
+async fn accept_unheard(url: &str, count: usize) -> (Arc<dyn Store>, Vec<Result<TaskId, StoreError>>) {
+    let (through, deafen) = deaf_proxy(url).await;
+    let store = open(&through).await;
+    at_commit(url, "PERFORM pg_advisory_xact_lock_shared(7)").await;
+
+    let mut holder = Holder::lock(url).await;
+    let mut accepting = JoinSet::new();
+    for _ in 0..count {
+        let store = Arc::clone(&store);
+        accepting.spawn(async move { accept(&store, new_task()).await });
+    }
+    let waits = "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 AND NOT granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    while sql(url, waits).await != "1" {}
+    deafen.send(true).unwrap();
+    holder.unlock().await;
+    while sql(url, "SELECT COUNT(*) FROM tasks").await != count.to_string() {}
+    deafen.send(false).unwrap();
+    (store, accepting.join_all().await)
+}
+
 #[tokio::test]
 async fn a_commit_whose_answer_is_lost_is_found_to_be_done() {
     let url = Postgres::shared().await.database().await;
-    let (through, deafen) = deaf_proxy(&url).await;
-    let store = open(&through).await;
-    at_commit(&url, "PERFORM pg_advisory_xact_lock_shared(7)").await;
-
-    let mut holder = Holder::lock(&url).await;
-    let accepting = tokio::spawn({
-        let store = Arc::clone(&store);
-        async move { accept(&store, new_task()).await }
-    });
-    let waits = "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 AND NOT granted
-        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    while sql(&url, waits).await != "1" {}
-    deafen.send(true).unwrap();
-    holder.unlock().await;
-    while sql(&url, "SELECT COUNT(*) FROM tasks").await != "1" {}
-    deafen.send(false).unwrap();
-
-    let task = accepting.await.unwrap().unwrap();
+    let (store, mut accepted) = accept_unheard(&url, 1).await;
+    let task = accepted.remove(0).unwrap();
     let page = store.tasks(&Default::default(), None, 10).await.unwrap();
     assert_eq!(page.tasks.iter().map(|task| task.id).collect::<Vec<_>>(), [task]);
+}
+
+#[tokio::test]
+async fn a_commit_that_cannot_be_looked_up_is_not_done_again() {
+    let url = Postgres::shared().await.database().await;
+    open(&url).await.close().await;
+    // Reading events fails the first time.
+    sql(
+        &url,
+        "CREATE SEQUENCE looks;
+         CREATE FUNCTION fails_once() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+             IF nextval('looks') = 1 THEN RAISE EXCEPTION 'not now'; END IF; RETURN true; END $$;
+         ALTER TABLE task_events RENAME TO events_of_tasks;
+         CREATE VIEW task_events AS SELECT * FROM events_of_tasks WHERE fails_once()",
+    )
+    .await;
+    let (_store, accepted) = accept_unheard(&url, 2).await;
+    for answer in accepted {
+        assert!(matches!(answer, Err(StoreError::Unavailable { .. })), "{answer:?}");
+    }
+    assert_eq!(sql(&url, "SELECT COUNT(*) FROM tasks").await, "2");
+    assert_ne!(sql(&url, "SELECT last_value FROM looks WHERE is_called").await, "", "it was looked up");
+}
+
+#[tokio::test]
+async fn writes_that_are_slow_together_are_not_tried_one_by_one() {
+    let url = Postgres::shared().await.database().await;
+    let store = open(&url).await;
+    sql(&url, "CREATE SEQUENCE commits").await;
+    at_commit(&url, "PERFORM nextval('commits'); RAISE EXCEPTION 'too slow' USING ERRCODE = 'query_canceled'").await;
+    let mut accepting = JoinSet::new();
+    for _ in 0..40 {
+        let store = Arc::clone(&store);
+        accepting.spawn(async move { accept(&store, new_task()).await });
+    }
+    for answer in accepting.join_all().await {
+        assert!(matches!(answer, Err(StoreError::Busy { .. })), "{answer:?}");
+    }
+    let tries: u32 = sql(&url, "SELECT last_value FROM commits").await.parse().unwrap();
+    assert!(tries < 40, "{tries}");
 }
 
 /// A session of the test's own that holds a lock.
