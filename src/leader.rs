@@ -4,6 +4,7 @@
 pub(crate) mod intake;
 pub(crate) mod mirror;
 pub(crate) mod prune;
+pub(crate) mod webhooks;
 
 use std::error::Error;
 use std::future::Future;

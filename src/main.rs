@@ -41,7 +41,6 @@ mod team;
 mod toolserver;
 mod trial;
 mod webhook;
-mod webhooks;
 
 use std::process::ExitCode;
 use std::thread::available_parallelism;

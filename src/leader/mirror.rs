@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
-use store::{DeadLetter, Store};
+use serde_json::{Value, json};
+use store::{DeadLetter, Store, Task};
 use task_queue::{DeadLetterStream, MirroredLetter};
 
 use super::{Duty, Progress, Trouble};
 
+/// Of an input, in bytes: ten thousand letters stay in Redis' memory.
+const MAX_INPUT: usize = 64 << 10;
 /// Letters added at a time.
 const BATCH: u32 = 100;
 
@@ -38,14 +40,10 @@ impl Duty for Mirror {
     }
 }
 
-/// The payload is what adds the same task to the intake again.
 fn mirrored(letter: DeadLetter) -> MirroredLetter {
     let task = *letter.task;
-    let payload = json!({
-        "agent": task.agent, "class": task.class, "input": task.input, "documents": task.documents,
-    });
     MirroredLetter {
-        payload: payload.to_string(),
+        payload: payload(&task).to_string(),
         error: task.error.or(task.stop_reason.map(|reason| reason.to_string())).unwrap_or_default(),
         original_id: task.id,
         attempts: task.attempt.0,
@@ -55,4 +53,17 @@ fn mirrored(letter: DeadLetter) -> MirroredLetter {
         team: task.team,
         died_at: task.finished_at.unwrap_or(task.accepted_at),
     }
+}
+
+/// What adds the same task to the intake again. A long input is cut; `input_bytes` says so, and the intake refuses it.
+fn payload(task: &Task) -> Value {
+    let Task { agent, class, input, documents, .. } = task;
+    let start = input.as_ref().map(|input| &input[..input.floor_char_boundary(MAX_INPUT)]);
+    let mut payload = json!({"agent": agent, "class": class, "input": start, "documents": documents});
+    if let Some(input) = input
+        && MAX_INPUT < input.len()
+    {
+        payload["input_bytes"] = input.len().into();
+    }
+    payload
 }

@@ -20,10 +20,10 @@ use crate::failure::Failure;
 use crate::leader::intake::TakeIn;
 use crate::leader::mirror::Mirror;
 use crate::leader::prune::Prune;
+use crate::leader::webhooks::Sender;
 use crate::leader::{Duty, while_leading};
 use crate::metrics::declared_twice;
 use crate::service::Service;
-use crate::webhooks::Sender;
 
 /// Between two signs of life, and two looks at the queue.
 const BEAT: Duration = Duration::from_secs(2);
@@ -46,9 +46,8 @@ pub(super) fn start(
     // First, so that none of the others outlives who tells them that this process leads.
     let mut upkeep = vec![Service::start("relay", &site.alarm, |stop| relay.run(stop.cancelled_owned()))];
     upkeep.push(duty(site, Prune::new(tasks.store.clone(), &site.config.retention), &leading));
-    if let Some(sender) = Sender::new(tasks.store.clone(), &site.config.webhooks, registry)? {
-        upkeep.push(duty(site, sender, &leading));
-    }
+    let sender = Sender::new(tasks.store.clone(), &site.config.webhooks, registry)?;
+    upkeep.push(duty(site, sender, &leading));
     if let Some((intake, letters)) = tasks.streams.take() {
         upkeep.push(duty(site, TakeIn::new(intake, api.clone(), default_team()?), &leading));
         upkeep.push(duty(site, Mirror::new(tasks.store.clone(), letters), &leading));

@@ -1,5 +1,7 @@
 //! Completion messages: kept here until their receiver has taken them, sent elsewhere.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde::Serialize;
 use types::{InvalidName, TaskId, TeamName, Timestamp, WebhookId};
@@ -16,8 +18,8 @@ pub trait Webhooks: Send + Sync + 'static {
     /// Its receiver has taken it.
     async fn webhook_delivered(&self, id: &WebhookId) -> Result<(), StoreError>;
 
-    /// Its receiver did not take it: due again at `next`, or dead without one.
-    async fn webhook_failed(&self, id: &WebhookId, error: &str, next: Option<Timestamp>) -> Result<(), StoreError>;
+    /// Its receiver did not take it: due again after `pause`, or dead without one.
+    async fn webhook_failed(&self, id: &WebhookId, error: &str, pause: Option<Duration>) -> Result<(), StoreError>;
 
     /// A team's messages, newest first; at most `limit`.
     async fn webhooks(

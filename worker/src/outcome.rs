@@ -7,7 +7,7 @@ use inference::ReplyError;
 use store::{Failure, StoreError};
 use types::StopReason;
 
-use crate::tools::ToolError;
+use crate::tools::{ToolError, reason};
 
 /// Why an execution ended without an answer, classed by what the platform does about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl From<ToolError> for Interruption {
     }
 }
 
-/// A step could not be written. The store's faults are never the task's.
+/// A step could not be written. What is wrong with the store as a whole is never the task's fault.
 impl From<StoreError> for Interruption {
     fn from(error: StoreError) -> Self {
         match error {
@@ -103,8 +103,9 @@ impl From<StoreError> for Interruption {
             | StoreError::NotWritable { .. }
             | StoreError::NewerSchema { .. }
             | StoreError::NotADatabase { .. }
-            | StoreError::Damaged { .. }
-            | StoreError::Database { .. } => Interruption::release(error.to_string()),
+            | StoreError::Damaged { .. } => Interruption::release(error.to_string()),
+            // It may be what this task writes that the database refuses, and will refuse again.
+            StoreError::Database { .. } => Interruption::retry(StopReason::Internal, reason(&error)),
         }
     }
 }
@@ -164,6 +165,12 @@ mod tests {
         ] {
             check(fault.into(), "release");
         }
+    }
+
+    #[test]
+    fn what_the_database_refuses_of_one_task_is_not_tried_for_ever() {
+        let refused = StoreError::Database { doing: "write", source: sqlx::Error::Protocol("too long".to_owned()) };
+        check(refused.into(), "retry internal");
     }
 
     #[test]

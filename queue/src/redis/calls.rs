@@ -17,7 +17,7 @@ use crate::queue::{Delivery, Depth};
 const BATCH: usize = 1000;
 
 /// How long a consumer is silent before it is taken for gone. Those that live ask several times a minute.
-const GONE: Duration = Duration::from_secs(600);
+pub(crate) const GONE: Duration = Duration::from_secs(600);
 
 pub(crate) async fn push(mut link: Link, tally: Tally, ids: Vec<(TaskId, TaskClass)>) -> RedisResult<()> {
     for batch in ids.chunks(BATCH) {
@@ -107,7 +107,7 @@ pub(crate) async fn claim(
 ) -> RedisResult<Claimed> {
     let call = Call::new(&CLAIM, &QUEUE).arg(GROUP).arg(process.as_str()).arg(milliseconds(idle)).arg(run);
     let (run, lines): (String, Lines) = call.run(&mut link, &tally).await?;
-    let call = Call::new(&FORGET_CONSUMERS, &QUEUE).arg(GROUP).arg(milliseconds(GONE));
+    let call = Call::new(&FORGET_CONSUMERS, &QUEUE[..TaskClass::ALL.len()]).arg(GROUP).arg(milliseconds(GONE));
     call.run::<()>(&mut link, &tally).await?;
     Ok(Claimed { run, delivered: read(lines) })
 }

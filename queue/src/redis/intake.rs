@@ -6,14 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::RedisResult;
+use serde_json::Value;
 use types::ProcessId;
 
+use super::calls::GONE;
 use super::entry::{Entry, field};
 use super::errand::{Errand, WAIT};
 use super::fault::Fault;
 use super::keys::{GROUP, INTAKE};
 use super::metrics::Tally;
-use super::script::{ACCEPT_INTAKE, Call, REFUSE_INTAKE};
+use super::script::{ACCEPT_INTAKE, Call, FORGET_CONSUMERS, REFUSE_INTAKE};
 use super::server::{Link, Server};
 use crate::queue::QueueError;
 
@@ -28,6 +30,8 @@ pub(crate) const DEAD_LETTERS_KEPT: usize = 10_000;
 pub struct Intake {
     errand: Errand,
     process: ProcessId,
+    /// Whether the readers of earlier runs were removed.
+    is_tidy: bool,
 }
 
 /// A task as a plain producer wrote it.
@@ -45,7 +49,7 @@ pub struct IntakeEntry {
 
 impl Intake {
     pub(crate) fn new(server: Arc<Server>, tally: Tally, process: ProcessId) -> Self {
-        Intake { errand: Errand::new(server, tally), process }
+        Intake { errand: Errand::new(server, tally), process, is_tidy: false }
     }
 
     /// Up to `max` entries: those that this process has read and neither accepted nor refused, then those that another
@@ -60,13 +64,17 @@ impl Intake {
             entries => entries,
         };
         let entries = entries.map_err(|error| self.errand.failed(error))?;
+        if !self.is_tidy {
+            let call = Call::new(&FORGET_CONSUMERS, &[INTAKE]).arg(GROUP).arg(GONE.as_secs() * 1000);
+            self.run(call).await?;
+            self.is_tidy = true;
+        }
         let mut read = Vec::new();
         for (id, fields) in entries {
             match parse(&id, &fields) {
                 Ok(entry) => read.push(entry),
                 Err(problem) => {
-                    let payload = field(&fields, "payload").unwrap_or_default();
-                    self.refused(&id, payload, problem).await?;
+                    self.refused(&id, &as_json(&fields), problem).await?;
                 }
             }
         }
@@ -144,6 +152,14 @@ type Read = Option<Vec<(String, Vec<Entry>)>>;
 
 fn entries(read: Read) -> Vec<Entry> {
     read.into_iter().flatten().flat_map(|(_, entries)| entries).collect()
+}
+
+/// All fields of an entry, for people: what is no text in UTF-8 is shown as far as it is.
+fn as_json(fields: &[Vec<u8>]) -> String {
+    let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+    let (pairs, _) = fields.as_chunks();
+    let fields = pairs.iter().map(|[name, value]| (text(name), Value::from(text(value))));
+    Value::Object(fields.collect()).to_string()
 }
 
 fn parse(id: &str, fields: &[Vec<u8>]) -> Result<IntakeEntry, &'static str> {

@@ -101,6 +101,9 @@ async fn what_cannot_be_read_becomes_a_dead_letter_and_holds_up_nothing() {
     let letters = dead_letters(&redis).await;
     assert!(letters.contains("the entry has no field `payload`"), "{letters}");
     assert!(letters.contains("`retries` is not a number"), "{letters}");
+    // Nobody else has what was in them.
+    assert!(letters.contains(r#"{"text":"a payload by another name"}"#), "{letters}");
+    assert!(letters.contains(r#"{"payload":"fine","retries":"many"}"#), "{letters}");
 }
 
 #[tokio::test]

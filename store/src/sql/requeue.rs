@@ -47,6 +47,8 @@ impl Alone for Requeue {
         // It is no dead letter any more that anyone has to hear of.
         tx.flush().await?;
         tx.execute(query("DELETE FROM dead_letters WHERE task_id = $1").bind(self.task)).await?;
+        let untold = "DELETE FROM webhooks WHERE task_id = $1 AND state = 'pending'";
+        tx.execute(query(untold).bind(self.task)).await?;
         let details = json!({
             "failures": task.failures, "losses": task.losses,
             "edited": { "input": input.is_some(), "agent": agent, "class": class, "max_retries": max_retries },

@@ -1,5 +1,7 @@
 //! Completion messages: kept until their receiver has taken them.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Error};
@@ -57,7 +59,7 @@ fn webhook(row: &Row) -> Result<Webhook, Error> {
 /// What became of a message that was sent. One that is not pending any more stays as it is.
 pub(crate) enum Sent {
     Delivered,
-    Failed { error: String, next: Option<Timestamp> },
+    Failed { error: String, pause: Option<Duration> },
 }
 
 pub(crate) struct Record {
@@ -77,17 +79,17 @@ impl Alone for Record {
                 "UPDATE webhooks SET state = 'delivered', next_at = NULL, error = NULL WHERE id = $1 AND state = 'pending'",
             )
             .bind(self.id.as_str()),
-            Sent::Failed { error, next } => query(
+            Sent::Failed { error, pause } => query(
                 "UPDATE webhooks SET state = $2, attempts = attempts + 1, error = $3, next_at = $4
                  WHERE id = $1 AND state = 'pending'",
             )
             .bind(self.id.as_str())
-            .bind(if next.is_some() { WebhookState::Pending } else { WebhookState::Dead }.as_str())
+            .bind(if pause.is_some() { WebhookState::Pending } else { WebhookState::Dead }.as_str())
             .bind(error)
-            .bind(*next),
+            .bind(pause.map(|pause| tx.now.after(pause))),
         };
         let is_pending = 0 < tx.execute(record).await?;
-        if let Sent::Failed { error, next: None } = &self.sent
+        if let Sent::Failed { error, pause: None } = &self.sent
             && is_pending
         {
             tx.audit(&Actor::system(), "webhook.give_up", self.id.as_str(), json!({ "error": error }));

@@ -1,7 +1,9 @@
 //! Completion messages' verbs.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use types::{TeamName, Timestamp, WebhookId};
+use types::{TeamName, WebhookId};
 
 use super::{Backend, SqlStore, webhook};
 use crate::audit::Actor;
@@ -20,8 +22,8 @@ impl<B: Backend> Webhooks for SqlStore<B> {
         self.writer.write(webhook::Record { id: id.clone(), sent: webhook::Sent::Delivered }).await
     }
 
-    async fn webhook_failed(&self, id: &WebhookId, error: &str, next: Option<Timestamp>) -> Result<(), StoreError> {
-        let sent = webhook::Sent::Failed { error: error.to_owned(), next };
+    async fn webhook_failed(&self, id: &WebhookId, error: &str, pause: Option<Duration>) -> Result<(), StoreError> {
+        let sent = webhook::Sent::Failed { error: error.to_owned(), pause };
         self.writer.write(webhook::Record { id: id.clone(), sent }).await
     }
 

@@ -153,6 +153,7 @@ macro_rules! keeps_the_contract {
                 a_failed_message_is_due_at_its_time_and_dead_without_one,
                 a_dead_message_can_be_sent_again_by_its_team,
                 a_team_sees_its_own_messages_newest_first,
+                nobody_is_told_of_an_end_that_was_taken_back,
                 a_message_on_its_way_keeps_its_task,
             }
             mirror {

@@ -1,6 +1,8 @@
 //! Completion messages.
 
-use store::{Ending, NewTask, Pruned, Retention, Webhook, WebhookState};
+use std::time::Duration;
+
+use store::{Edit, Ending, NewTask, Pruned, Retention, Webhook, WebhookState};
 use types::{TaskId, WebhookId};
 
 use crate::world::{LEASE, Limits, SECOND, World, actor, complete, failure, new_task, retry};
@@ -74,7 +76,7 @@ pub async fn a_delivered_message_is_not_due_again(make: impl AsyncFn(Limits) -> 
     let (_, message) = ended(&world).await;
     world.store.webhook_delivered(&message.id).await.unwrap();
     // What another process says of it later changes nothing.
-    world.store.webhook_failed(&message.id, "late", Some(world.now())).await.unwrap();
+    world.store.webhook_failed(&message.id, "late", Some(Duration::ZERO)).await.unwrap();
     assert!(due(&world).await.is_empty());
     let listed = world.store.webhooks(&message.team, None, 10).await.unwrap();
     assert_eq!(listed, [Webhook { state: WebhookState::Delivered, next_at: None, ..message }]);
@@ -83,7 +85,7 @@ pub async fn a_delivered_message_is_not_due_again(make: impl AsyncFn(Limits) -> 
 pub async fn a_failed_message_is_due_at_its_time_and_dead_without_one(make: impl AsyncFn(Limits) -> World) {
     let world = make(Limits::default()).await;
     let (_, message) = ended(&world).await;
-    world.store.webhook_failed(&message.id, "503", Some(world.now().after(SECOND))).await.unwrap();
+    world.store.webhook_failed(&message.id, "503", Some(SECOND)).await.unwrap();
     assert!(due(&world).await.is_empty());
     world.clock.advance(SECOND);
     let again = due(&world).await.remove(0);
@@ -133,10 +135,27 @@ pub async fn a_team_sees_its_own_messages_newest_first(make: impl AsyncFn(Limits
     assert_eq!(listed("legal", None, 10).await, []);
 }
 
+pub async fn nobody_is_told_of_an_end_that_was_taken_back(make: impl AsyncFn(Limits) -> World) {
+    let world = make(Limits::default()).await;
+    let task = world.accept(calling_back()).await.id;
+    let fence = world.open(task).await;
+    world.end(fence, Ending::Bury(failure())).await;
+    let untold = due(&world).await.remove(0);
+    world.store.requeue(task, &Edit::default(), &actor()).await.unwrap();
+    assert!(due(&world).await.is_empty());
+    // Who was about to send it.
+    world.store.webhook_failed(&untold.id, "503", Some(Duration::ZERO)).await.unwrap();
+    let fence = world.open(task).await;
+    world.end(fence, complete()).await;
+    let told = due(&world).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_ne!(told[0].id, untold.id);
+}
+
 pub async fn a_message_on_its_way_keeps_its_task(make: impl AsyncFn(Limits) -> World) {
     let world = make(Limits::default()).await;
     let (_, message) = ended(&world).await;
-    let at_once = Retention { succeeded: Some(std::time::Duration::ZERO), ..Retention::default() };
+    let at_once = Retention { succeeded: Some(Duration::ZERO), ..Retention::default() };
     assert_eq!(world.store.prune(&at_once, 10).await.unwrap(), Pruned::default());
     world.store.webhook_delivered(&message.id).await.unwrap();
     assert_eq!(world.store.prune(&at_once, 10).await.unwrap().tasks, 1);

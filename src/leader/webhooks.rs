@@ -2,8 +2,9 @@
 //! tries are spent. A message may be heard twice; its id says so.
 
 mod signature;
+mod silence;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use config::WebhookConfig;
@@ -13,13 +14,15 @@ use prometheus::{IntCounterVec, Opts, Registry};
 use reqwest::{StatusCode, Url};
 use serde_json::json;
 use store::{Next, RetryPolicy, Store, StoreError, Webhook};
+use tokio::time::Instant;
 use tracing::{debug, warn};
 use types::Timestamp;
 use worker::Egress;
 
+use super::{Duty, Progress, Trouble};
 use crate::failure::{Failure, with_causes};
-use crate::leader::{Duty, Progress, Trouble};
 use signature::SigningKey;
+use silence::Silence;
 
 /// Messages looked up at a time, and on their way at a time.
 const BATCH: u32 = 64;
@@ -39,15 +42,19 @@ const BACKOFF: RetryPolicy = RetryPolicy {
 pub(crate) struct Sender {
     store: Arc<dyn Store>,
     egress: Egress,
-    key: SigningKey,
+    /// None when nobody may be told anything.
+    key: Option<SigningKey>,
     config: WebhookConfig,
     outcomes: IntCounterVec,
+    silence: Mutex<Silence>,
 }
 
 /// What became of one try.
 #[derive(Debug, PartialEq)]
 enum Heard {
     Taken,
+    /// Nobody answered.
+    Nothing(String),
     /// Another try may do better.
     NotYet(String),
     /// No other try will.
@@ -55,42 +62,42 @@ enum Heard {
 }
 
 impl Sender {
-    /// None when nobody may be told anything.
-    pub(crate) fn new(
-        store: Arc<dyn Store>,
-        config: &WebhookConfig,
-        registry: &Registry,
-    ) -> Result<Option<Self>, Failure> {
-        if config.allow.is_empty() {
-            return Ok(None);
-        }
+    pub(crate) fn new(store: Arc<dyn Store>, config: &WebhookConfig, registry: &Registry) -> Result<Self, Failure> {
+        let key = if config.allow.is_empty() { None } else { Some(key(config)?) };
         let outcomes = outcomes(registry).map_err(crate::metrics::declared_twice)?;
-        Ok(Some(Sender { store, egress: Egress::anywhere(), key: key(config)?, config: config.clone(), outcomes }))
+        let (egress, silence) = (Egress::anywhere(), Mutex::default());
+        Ok(Sender { store, egress, key, config: config.clone(), outcomes, silence })
     }
 
     async fn send(&self, message: Webhook) -> Result<(), StoreError> {
-        let heard = match self.tell(&message).await? {
-            Heard::NotYet(why) if self.config.max_attempts <= message.attempts + 1 => Heard::Never(why),
-            heard => heard,
+        let (id, to) = (&message.id, origin(&message.url));
+        let is_last = self.config.max_attempts <= message.attempts + 1;
+        // The last try is always made.
+        let heard = if !is_last && self.silence().holds(&to, Instant::now()) {
+            Heard::NotYet("its receiver did not answer when it was told something else".to_owned())
+        } else {
+            self.tell(&message).await?
         };
-        let id = &message.id;
+        if let Heard::Nothing(_) = heard {
+            self.silence().note(to.clone(), Instant::now());
+        }
         let outcome = match heard {
             Heard::Taken => {
                 self.store.webhook_delivered(id).await?;
                 "delivered"
             }
-            Heard::NotYet(why) => {
-                debug!(%id, url = %message.url, why, "a message was not taken; trying again later");
+            Heard::Nothing(why) | Heard::NotYet(why) if !is_last => {
+                debug!(%id, to, why, "a message was not taken; trying again later");
                 let policy = RetryPolicy { max_retries: u32::MAX, ..BACKOFF };
                 let pause = match policy.after(message.attempts + 1, rand::random()) {
                     Next::RetryAfter(pause) => pause,
                     Next::Bury => BACKOFF.ceiling,
                 };
-                self.store.webhook_failed(id, &why, Some(Timestamp::now().after(pause))).await?;
+                self.store.webhook_failed(id, &why, Some(pause)).await?;
                 "failed"
             }
-            Heard::Never(why) => {
-                warn!(%id, url = %message.url, why, "a message was given up; `talon webhook list` has it");
+            Heard::Nothing(why) | Heard::NotYet(why) | Heard::Never(why) => {
+                warn!(%id, to, why, "a message was given up; `talon webhook list` has it");
                 self.store.webhook_failed(id, &why, None).await?;
                 "dead"
             }
@@ -99,22 +106,29 @@ impl Sender {
         Ok(())
     }
 
+    fn silence(&self) -> MutexGuard<'_, Silence> {
+        self.silence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn tell(&self, message: &Webhook) -> Result<Heard, StoreError> {
-        if !self.config.allows(&message.url) {
+        let Some(key) = self.key.as_ref().filter(|_| self.config.allows(&message.url)) else {
             return Ok(Heard::Never("webhooks.allow does not name this address any more".to_owned()));
-        }
+        };
         let Some(task) = self.store.task(message.task).await? else {
             return Ok(Heard::Never("the task was forgotten".to_owned()));
         };
+        if !task.state.is_terminal() {
+            return Ok(Heard::Never("the task was put back; its next end has a message of its own".to_owned()));
+        }
         let (kind, ended) = (format!("task.{}", task.state), message.created_at);
         let body = json!({"type": kind, "timestamp": ended, "data": TaskView::from(task)}).to_string();
         Ok(match Url::parse(&message.url) {
-            Ok(url) => self.post(&url, message, body).await,
+            Ok(url) => self.post(&url, key, message, body).await,
             Err(error) => Heard::Never(error.to_string()),
         })
     }
 
-    async fn post(&self, url: &Url, message: &Webhook, body: String) -> Heard {
+    async fn post(&self, url: &Url, key: &SigningKey, message: &Webhook, body: String) -> Heard {
         let client = match self.egress.to(url) {
             Ok(client) => client,
             Err(why) => return Heard::Never(why),
@@ -126,13 +140,18 @@ impl Sender {
             .header("content-type", "application/json")
             .header("webhook-id", message.id.as_str())
             .header("webhook-timestamp", sent_at)
-            .header("webhook-signature", self.key.sign(message.id.as_str(), sent_at, &body))
+            .header("webhook-signature", key.sign(message.id.as_str(), sent_at, &body))
             .body(body);
         match request.send().await {
             Ok(response) => heard(response.status()),
-            Err(error) => Heard::NotYet(with_causes(&error.without_url())),
+            Err(error) => Heard::Nothing(with_causes(&error.without_url())),
         }
     }
+}
+
+/// Whose address it is. The rest of it may be a secret, and is never logged. Pure.
+fn origin(url: &str) -> String {
+    Url::parse(url).map_or_else(|_| "no URL".to_owned(), |url| url.origin().ascii_serialization())
 }
 
 /// What a receiver's answer means. Pure.
@@ -184,6 +203,12 @@ impl Duty for Sender {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_be_secret_in_an_address_is_not_logged() {
+        assert_eq!(origin("https://hooks.example:8443/T0/secret?token=secret"), "https://hooks.example:8443");
+        assert_eq!(origin("secret"), "no URL");
+    }
 
     #[test]
     fn only_an_answer_that_says_so_ends_the_tries() {
