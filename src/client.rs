@@ -67,23 +67,29 @@ impl Client {
         accepted(self.send(self.request(Method::POST, path)).await?).await.map(drop)
     }
 
-    /// Submits tasks, one on each line; each line is answered.
+    /// Submits tasks, one on each line; each line is answered. A full server is asked again until it takes them.
     pub(crate) async fn batch(&self, lines: String) -> Result<Vec<BatchAnswer>, Failure> {
-        let request = self.request(Method::POST, "/v1/tasks:batch").header("content-type", "application/x-ndjson");
-        let response = accepted(self.send(request.body(lines)).await?).await?;
+        let request = async || {
+            let request = self.request(Method::POST, "/v1/tasks:batch").header("content-type", "application/x-ndjson");
+            Ok(request.body(lines.clone()))
+        };
+        let response = self.when_not_full(request).await?;
         let text = response.text().await.map_err(|error| self.unreachable(&error))?;
         let answer = |line| serde_json::from_str(line).map_err(|error| not_understood(&error));
         text.lines().map(answer).collect()
     }
 
-    /// Stores a file, which is not read into memory.
+    /// Stores a file, which is not read into memory; a full server is asked again until it takes it.
     pub(crate) async fn upload(&self, path: &Path) -> Result<DocumentView, Failure> {
         let unreadable = |error| Failure::usage(format!("{} cannot be read: {error}", path.display()));
-        let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
-        let length = file.metadata().await.map_err(unreadable)?.len();
         let name = path.file_name().map_or_else(|| "document".to_owned(), |name| name.to_string_lossy().into_owned());
-        let request = self.document(&name).header("content-length", length).body(file);
-        self.json(request).await.map_err(|failure| failure.about(&path.display().to_string()))
+        let request = async || {
+            let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
+            let length = file.metadata().await.map_err(unreadable)?.len();
+            Ok(self.document(&name).header("content-length", length).body(file))
+        };
+        let stored = async { content(self.when_not_full(request).await?).await };
+        stored.await.map_err(|failure: Failure| failure.about(&path.display().to_string()))
     }
 
     /// Stores a document under a file's name.
@@ -98,14 +104,25 @@ impl Client {
 
     /// Submits; a full server is asked again until it takes the task.
     pub(crate) async fn submit(&self, task: &SubmitTask, idempotency_key: Option<&str>) -> Result<TaskView, Failure> {
+        let request = async || {
+            let request = self.request(Method::POST, "/v1/tasks").json(task);
+            Ok(match idempotency_key {
+                Some(key) => request.header("idempotency-key", key),
+                None => request,
+            })
+        };
+        content(self.when_not_full(request).await?).await
+    }
+
+    /// Sends until the server has room; its answer is none of a full one.
+    async fn when_not_full(
+        &self,
+        request: impl AsyncFn() -> Result<RequestBuilder, Failure>,
+    ) -> Result<Response, Failure> {
         loop {
-            let mut request = self.request(Method::POST, "/v1/tasks").json(task);
-            if let Some(key) = idempotency_key {
-                request = request.header("idempotency-key", key);
-            }
-            let response = self.send(request).await?;
+            let response = self.send(request().await?).await?;
             if response.status() != StatusCode::TOO_MANY_REQUESTS {
-                return body(response).await;
+                return accepted(response).await;
             }
             tokio::time::sleep(retry_after(&response).unwrap_or(BUSY_PAUSE)).await;
         }
@@ -156,8 +173,9 @@ impl Client {
         let mut lines = SseData::default();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
             for data in lines.push(&chunk) {
-                let event = serde_json::from_str(&data)
-                    .map_err(|error| Failure::unavailable(format!("the server sent an event that is none: {error}")))?;
+                let event = serde_json::from_str(&data).map_err(|error| {
+                    Failure::refused(format!("the server sent an event that is none (another version?): {error}"))
+                })?;
                 on_event(event)?;
             }
         }
@@ -237,7 +255,10 @@ pub(crate) fn new_task(
 
 /// What a response holds.
 pub(crate) async fn body<T: DeserializeOwned>(response: Response) -> Result<T, Failure> {
-    let response = accepted(response).await?;
+    content(accepted(response).await?).await
+}
+
+async fn content<T: DeserializeOwned>(response: Response) -> Result<T, Failure> {
     response.json().await.map_err(|error| not_understood(&error))
 }
 
@@ -247,18 +268,19 @@ fn not_understood(error: &dyn std::error::Error) -> Failure {
 
 /// The response, if the server did what was asked; else its problem.
 async fn accepted(response: Response) -> Result<Response, Failure> {
-    let status = response.status();
+    let (status, retry_after) = (response.status(), retry_after(&response));
     if status.is_success() {
         return Ok(response);
     }
     let text = response.text().await.unwrap_or_default();
     let problem = serde_json::from_str::<Problem>(&text);
     let message = problem.map_or_else(|_| format!("the server answered {status}"), |problem| problem.to_string());
-    // It is stopping, or stands still: no judgement on the request.
-    Err(if status == StatusCode::SERVICE_UNAVAILABLE {
-        Failure::unavailable(message)
-    } else {
-        Failure::refused(message)
+    Err(match status {
+        // It is stopping, stands still, or its disk is full: no judgement on the request.
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE => {
+            Failure::unavailable(message).after(retry_after)
+        }
+        _ => Failure::refused(message),
     })
 }
 

@@ -62,7 +62,10 @@ pub(crate) async fn run(arguments: EnqueueArgs, json: bool) -> Result<(), Failur
         _ => print_table(rows(&journal)?)?,
     }
     let verdict = ended.verdict(&journal, arguments.agent.as_ref(), interrupted);
-    journal.finish();
+    // Rows may be missing that were still to be read.
+    if !interrupted {
+        journal.finish();
+    }
     verdict
 }
 

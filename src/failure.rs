@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// What a command that failed says, and its exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
     kind: FailureKind,
     message: String,
+    retry_after: Option<Duration>,
 }
 
 /// The classes of failure that a script can tell apart by the exit code.
@@ -22,34 +24,38 @@ enum FailureKind {
 }
 
 impl Failure {
+    fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Failure { kind, message: message.into(), retry_after: None }
+    }
+
     /// The work was done, but a task failed or a file has errors.
     pub(crate) fn negative(message: impl Into<String>) -> Self {
-        Failure { kind: FailureKind::Negative, message: message.into() }
+        Failure::new(FailureKind::Negative, message)
     }
 
     /// Wrong usage or configuration.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Failure { kind: FailureKind::Usage, message: message.into() }
+        Failure::new(FailureKind::Usage, message)
     }
 
     /// The server cannot be reached or cannot start.
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
-        Failure { kind: FailureKind::Unavailable, message: message.into() }
+        Failure::new(FailureKind::Unavailable, message)
     }
 
     /// The server refused the request.
     pub(crate) fn refused(message: impl Into<String>) -> Self {
-        Failure { kind: FailureKind::Refused, message: message.into() }
+        Failure::new(FailureKind::Refused, message)
     }
 
     /// Ctrl-C.
     pub(crate) fn interrupted(message: impl Into<String>) -> Self {
-        Failure { kind: FailureKind::Interrupted, message: message.into() }
+        Failure::new(FailureKind::Interrupted, message)
     }
 
     /// Whoever read the output has seen enough, as in `talon task list | head`: nothing is left to say.
     pub(crate) fn reader_left() -> Self {
-        Failure { kind: FailureKind::ReaderLeft, message: "the reader of the output has left".to_owned() }
+        Failure::new(FailureKind::ReaderLeft, "the reader of the output has left")
     }
 
     /// The same failure, with what it is about in front.
@@ -60,6 +66,16 @@ impl Failure {
     /// Whether the server was not there: later it may be.
     pub(crate) fn is_unavailable(&self) -> bool {
         self.kind == FailureKind::Unavailable
+    }
+
+    /// When the server, which cannot serve now, wants to be asked again.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// The same failure; the server wants to be asked again after so long.
+    pub(crate) fn after(self, retry_after: Option<Duration>) -> Self {
+        Failure { retry_after, ..self }
     }
 
     /// Whether there is someone to tell.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
 
-/// Between two tries.
+/// Between two tries, unless the server says how long.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Shared by everything that one command asks of a server.
@@ -23,18 +23,19 @@ impl Patience {
     /// heard when its answer was lost.
     pub(crate) async fn ask<T>(&self, ask: impl AsyncFn() -> Result<T, Failure>) -> Result<T, Failure> {
         loop {
-            match ask().await {
+            let pause = match ask().await {
                 Err(failure) if failure.is_unavailable() => {
                     if self.limit <= self.away() {
                         return Err(failure);
                     }
+                    failure.retry_after().unwrap_or(PAUSE)
                 }
                 answer => {
                     self.away_since.set(None);
                     return answer;
                 }
-            }
-            tokio::time::sleep(PAUSE).await;
+            };
+            tokio::time::sleep(pause).await;
         }
     }
 

@@ -7,9 +7,10 @@ use core_api::{Explanation, TaskList, TaskView};
 use types::TaskState;
 
 use crate::cli::{ListArgs, SubmitArgs, TaskArgs, TaskCommand};
-use crate::client::{Client, new_task};
+use crate::client::{Client, RESTART, new_task};
 use crate::failure::Failure;
 use crate::output::{print, print_json, say};
+use crate::patience::Patience;
 use crate::show;
 
 /// Before a stream of events that a stopping server has ended is asked for again.
@@ -95,18 +96,25 @@ async fn list(arguments: &ListArgs, json: bool) -> Result<(), Failure> {
 
 /// Prints events, steps among them, as they happen; then the task.
 async fn watch(arguments: &TaskArgs, json: bool) -> Result<(), Failure> {
-    let client = Client::of(&arguments.server)?;
+    let (client, patience) = (Client::of(&arguments.server)?, Patience::new(RESTART));
+    // A server or a task that is not there from the start is not waited for.
+    client.task(arguments.id).await?;
     let mut seen = 0;
     loop {
-        client
+        let streamed = client
             .events(arguments.id, seen, |event| {
                 seen = event.seq;
                 if json { print(serde_json::json!(event)) } else { print(show::event(&event)) }
             })
-            .await?;
+            .await;
+        if let Err(failure) = &streamed
+            && !failure.is_unavailable()
+        {
+            return streamed;
+        }
         // The stream also ends when the server stops; the task itself says whether that was all.
-        let task = client.task(arguments.id).await?;
-        if task.state.is_terminal() {
+        let task = patience.ask(async || client.task(arguments.id).await).await?;
+        if streamed.is_ok() && task.state.is_terminal() {
             if !json {
                 print(format_args!("\n{}", show::task(&task)))?;
             }

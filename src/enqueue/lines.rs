@@ -19,7 +19,7 @@ const CHUNK_LINES: usize = 500;
 const CHUNK_BYTES: usize = 2 << 20;
 /// Chunks on their way at the same time.
 const CHUNKS: usize = 4;
-/// Before lines that found the queue full are sent again.
+/// Before lines that found the queue full are sent again, unless the server says more.
 const BUSY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Lines by their number, from 0, as they are read.
@@ -115,14 +115,19 @@ impl Run {
                 }
             };
             let answers = in_order(answers, unsent.len());
-            let mut again = Vec::new();
+            let (mut again, mut pause) = (Vec::new(), BUSY_PAUSE);
             for (item, answer) in unsent.into_iter().zip(answers) {
                 match answer {
                     Some(BatchAnswer { id: Some(task), .. }) => {
                         self.journal.borrow_mut().note(item.key, Row::accepted(item.name.clone(), task))?;
                         accepted.push((item, task));
                     }
-                    None | Some(BatchAnswer { status: 429 | 503, .. }) => again.push(item),
+                    None => again.push(item),
+                    Some(BatchAnswer { status: 429 | 503 | 507, problem, .. }) => {
+                        let seconds = problem.and_then(|problem| problem.retry_after).unwrap_or_default();
+                        pause = pause.max(Duration::from_secs(seconds.into()));
+                        again.push(item);
+                    }
                     Some(BatchAnswer { problem, status, .. }) => {
                         let why = problem.map_or_else(|| format!("the server answered {status}"), |it| it.to_string());
                         self.lost(item.key, item.name, why)?;
@@ -131,7 +136,7 @@ impl Run {
             }
             unsent = again;
             if !unsent.is_empty() {
-                tokio::time::sleep(BUSY_PAUSE).await;
+                tokio::time::sleep(pause).await;
             }
         }
         Ok(accepted)
@@ -143,10 +148,11 @@ impl Run {
         Ok(())
     }
 
-    /// A line as the server takes it: what it leaves out is as the command says.
+    /// A line as the server takes it: what it leaves out, or says is null, is as the command says.
     fn item(&self, key: Key, n: usize, line: &str) -> Result<Item, String> {
         let mut task: Map<String, Value> =
             serde_json::from_str(line).map_err(|error| format!("the line is no JSON object: {error}"))?;
+        task.retain(|_, value| !value.is_null());
         let name = match task.shift_remove("name") {
             Some(Value::String(name)) => name,
             None => format!("line {}", n + 1),

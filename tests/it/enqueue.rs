@@ -1,7 +1,7 @@
 //! `talon enqueue`: a row for every file, whatever becomes of it.
 
 use std::collections::BTreeSet;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -141,6 +141,42 @@ fn a_run_that_was_killed_goes_on_with_the_same_command_and_no_file_becomes_two_t
     assert!(rows.iter().all(|row| row["state"] == "cancelled"), "{text}");
     assert!(!home.path("results.jsonl.run").exists(), "all of it has ended");
     server.kill();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_server_is_no_fault_of_a_line_and_a_lost_answer_no_second_task() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let flaky = Flaky::before(&server).await;
+    let line = "{\"input\": \"The app crashes.\", \"idempotency_key\": null}\n";
+    let arguments = ["enqueue", "--agent", "customer-query-routing", "--ndjson", "-", "--json", "--url", &flaky.url];
+    let ran = home.run_with(&arguments, line);
+    assert!(ran.json()[0]["task"].is_string(), "{ran:?}");
+    let tasks = server.run(&home, &["task", "list", "--json"]).ok().json();
+    assert_eq!(tasks["tasks"].as_array().unwrap().len(), 1, "{tasks}");
+    server.stop();
+}
+
+#[test]
+fn a_run_of_lines_that_was_interrupted_is_kept_though_all_that_was_read_has_ended() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let mut command =
+        home.command(&["enqueue", "--agent", "customer-query-routing", "--ndjson", "-", "--resume", "run"]);
+    command.env("TALON_URL", &server.url).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = child.stdin.take().unwrap();
+    // What is blank counts towards what is sent together; there may be more lines.
+    writeln!(lines, "{{\"input\": \"The app crashes.\"}}\n{}", " ".repeat(2 << 20)).unwrap();
+    let journal = || std::fs::read_to_string(home.path("run")).unwrap_or_default();
+    while !journal().contains("\"succeeded\"") && !journal().contains("\"failed\"") {
+        std::thread::yield_now();
+    }
+    signal(&child, "INT");
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    ran.says(130, &["1 of 1 files are tasks"]);
+    assert!(!journal().is_empty(), "the same command would begin anew: {ran:?}");
+    server.stop();
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! A way to a server that fails at first: the first document and the first two chats are turned away, and the first
-//! task's answer is lost after the server has heard it.
+//! A way to a server that fails at first: the first documents, the first batch and the first two chats are turned away,
+//! and the answers to the first task and the second batch are lost after the server has heard them.
 
 use std::io;
 use std::sync::Arc;
@@ -25,6 +25,7 @@ pub(crate) struct Flaky {
 #[derive(Default)]
 struct Counts {
     documents: AtomicUsize,
+    batches: AtomicUsize,
     chats: AtomicUsize,
     tasks: AtomicUsize,
 }
@@ -57,10 +58,21 @@ async fn pass(request: Request, onward: &reqwest::Client, behind: &str, counts: 
     let first = |count: &AtomicUsize| count.fetch_add(1, Ordering::Relaxed) == 0;
     let is = |path: &str| parts.method == Method::POST && parts.uri.path() == path;
     let is_early = || counts.chats.fetch_add(1, Ordering::Relaxed) < 2;
-    if is("/v1/documents") && first(&counts.documents) || is("/v1/chat/completions") && is_early() {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    let batches = if is("/v1/tasks:batch") { counts.batches.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 };
+    let turned_away = if batches == 1 {
+        Some(StatusCode::TOO_MANY_REQUESTS)
+    } else if is("/v1/documents") {
+        let ways = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS, StatusCode::INSUFFICIENT_STORAGE];
+        ways.get(counts.documents.fetch_add(1, Ordering::Relaxed)).copied()
+    } else if is("/v1/chat/completions") && is_early() {
+        Some(StatusCode::SERVICE_UNAVAILABLE)
+    } else {
+        None
+    };
+    if let Some(status) = turned_away {
+        return (status, [("retry-after", "1")]).into_response();
     }
-    let loses_answer = is("/v1/tasks") && first(&counts.tasks);
+    let loses_answer = batches == 2 || is("/v1/tasks") && first(&counts.tasks);
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
     let mut onward = onward.request(parts.method, format!("{behind}{}", parts.uri)).body(body);
     for name in ["content-type", "idempotency-key"] {

@@ -63,7 +63,8 @@ impl Home {
     pub(crate) fn run_with(&self, arguments: &[&str], stdin: &str) -> Ran {
         let mut command = self.command(arguments);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
+        // One that ends before it reads is judged by how it ends.
+        drop(child.stdin.take().unwrap().write_all(stdin.as_bytes()));
         Ran::from(child.wait_with_output().unwrap())
     }
 }
