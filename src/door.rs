@@ -14,6 +14,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,10 @@ const MAX_CONNECTIONS: usize = 4096;
 /// A request's head has to come within this time, counted from the end of the one before: longer than clients keep an
 /// idle connection, which is cut by it as well.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(100);
+/// A caller whose machine is gone is noticed, and its place free, within about this time.
+const SILENCE: Duration = Duration::from_secs(60);
+/// How often the caller's machine is asked whether it is there, after half of that time without a word.
+const PROBES: u32 = 3;
 /// Before the next try when the system gives no connection, such as for lack of file descriptors.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -131,6 +136,7 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, 
             Ok((connection, _)) => {
                 // A streamed token is a small packet, and does not wait for the next one.
                 drop(connection.set_nodelay(true));
+                let _ = watch_over(&connection);
                 return (connection, place);
             }
             Err(error) => {
@@ -139,6 +145,17 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, 
             }
         }
     }
+}
+
+/// Has the system cut the connection when its other end is gone without a word, be it idle or in the middle of an answer.
+fn watch_over(connection: &TcpStream) -> rustix::io::Result<()> {
+    sockopt::set_socket_keepalive(connection, true)?;
+    sockopt::set_tcp_keepidle(connection, SILENCE / 2)?;
+    sockopt::set_tcp_keepintvl(connection, SILENCE / 2 / PROBES)?;
+    sockopt::set_tcp_keepcnt(connection, PROBES)?;
+    #[cfg(target_os = "linux")]
+    sockopt::set_tcp_user_timeout(connection, SILENCE.as_millis() as u32)?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -171,6 +188,15 @@ mod tests {
         assert!(answer(address, ASK).await.ends_with("ready"));
         service.stop(Duration::from_secs(60)).await;
         assert!(TcpStream::connect(address).await.is_err(), "nobody listens");
+    }
+
+    #[tokio::test]
+    async fn a_caller_whose_machine_is_gone_is_noticed() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _caller = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (connection, _place) = accept(&listener, &Arc::new(Semaphore::new(1))).await;
+        assert!(sockopt::socket_keepalive(&connection).unwrap());
+        assert_eq!(sockopt::tcp_keepidle(&connection).unwrap(), SILENCE / 2);
     }
 
     #[tokio::test(start_paused = true)]

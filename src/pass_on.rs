@@ -2,12 +2,13 @@
 //! written. Decides nothing about either; who leaves is gone there, too.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -15,8 +16,11 @@ use config::{ModelSource, RemoteKind, RemoteModel, TalonConfig};
 use futures::future::join_all;
 use inference::{ReplyError, Usage};
 use inference_server::Refusal;
-use serde_json::{Map, Value, json};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
 use tokio::time::{Instant, timeout, timeout_at};
+use tracing::warn;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::failure::{Failure, with_causes};
@@ -24,6 +28,8 @@ use crate::models::api_key;
 
 /// The largest body; a model's server has a limit of its own.
 const MAX_BODY_BYTES: usize = 8 << 20;
+/// More than any interface has: what has many is no request, and would take much memory.
+const MAX_FIELDS: usize = 256;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a server may take to say which models it has.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(5);
@@ -123,9 +129,10 @@ impl PassOn {
     }
 
     /// The model that a body names; the only one where it names none.
-    fn model_of(&self, body: &Map<String, Value>) -> Result<(String, &Remote), Refusal> {
-        match (body.get("model"), self.models.first_key_value()) {
-            (Some(Value::String(name)), _) => Ok((name.clone(), self.model(name)?)),
+    fn model_of(&self, body: &Fields<'_>) -> Result<(String, &Remote), Refusal> {
+        let named = body.0.get("model").and_then(|model| serde_json::from_str(model.get()).ok());
+        match (named, self.models.first_key_value()) {
+            (Some(Value::String(name)), _) => self.model(&name).map(|model| (name, model)),
             (None | Some(Value::Null), Some((name, only))) if self.models.len() == 1 => Ok((name.clone(), only)),
             _ => Err(Refusal::invalid("model", "missing_parameter", "name a model; /v1/models lists them")),
         }
@@ -162,14 +169,15 @@ async fn pass(State(on): State<Arc<PassOn>>, request: Request, path: &str) -> Re
         Ok(Err(_)) => return Err(Refusal::large_body()),
         Err(_) => return Err(Refusal::slow_body(patience)),
     };
-    let mut body: Map<String, Value> = serde_json::from_slice(&body)
+    let mut body: Fields<'_> = serde_json::from_slice(&body)
         .map_err(|error| Refusal::unreadable(format!("the body is no JSON object: {error}")))?;
     let (name, remote) = on.model_of(&body)?;
     let at = |why: String| format!("{name} at {}: {why}", remote.spec.url);
-    body.insert("model".to_owned(), remote.spec.model.clone().into());
+    let model = to_raw_value(&remote.spec.model).map_err(|error| Refusal::unreadable(error.to_string()))?;
+    body.0.insert("model".to_owned(), &model);
 
     let left = deadline.saturating_duration_since(Instant::now());
-    let request = remote.request(reqwest::Method::POST, path).json(&body).timeout(left + SLACK);
+    let request = remote.request(reqwest::Method::POST, path).json(&body.0).timeout(left + SLACK);
     let response = with_extensions(request, remote, &head.headers, left).send().await.map_err(|error| {
         let reply = match error.is_timeout() && !error.is_connect() {
             true => ReplyError::Deadline { usage: Usage::default() },
@@ -177,7 +185,14 @@ async fn pass(State(on): State<Arc<PassOn>>, request: Request, path: &str) -> Re
         };
         Refusal::of_reply(reply, "messages")
     })?;
-    let mut answer = response.status().into_response();
+    let status = response.status();
+    if is_about_this_server(status) {
+        warn!(model = name, url = remote.spec.url, %status, "a model's server turns this one away; look at url and api_key_env");
+        return Err(Refusal::turned_away(format!(
+            "the server of {name} turns this one away ({status}); tell its operator"
+        )));
+    }
+    let mut answer = status.into_response();
     for name in ANSWERED {
         if let Some(value) = response.headers().get(&name) {
             answer.headers_mut().insert(name, value.clone());
@@ -186,6 +201,42 @@ async fn pass(State(on): State<Arc<PassOn>>, request: Request, path: &str) -> Re
     // Dropped when the caller leaves, and with it the connection to the model's server.
     *answer.body_mut() = Body::from_stream(response.bytes_stream());
     Ok(answer)
+}
+
+/// Whether an answer is about how this server asks, and not about what its caller asks.
+fn is_about_this_server(status: StatusCode) -> bool {
+    let of_keys = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::PROXY_AUTHENTICATION_REQUIRED];
+    status.is_redirection() || of_keys.contains(&status)
+}
+
+/// A body's fields as they are written: to parse a body of many small numbers would take many times its size.
+struct Fields<'a>(BTreeMap<String, &'a RawValue>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor).map(Fields)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = BTreeMap<String, &'de RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut fields = BTreeMap::new();
+        while let Some((name, value)) = map.next_entry()? {
+            if fields.len() == MAX_FIELDS {
+                return Err(A::Error::custom(format_args!("it has more than {MAX_FIELDS} fields")));
+            }
+            fields.insert(name, value);
+        }
+        Ok(fields)
+    }
 }
 
 /// What another Talon is told beyond OpenAI's interface.
@@ -205,4 +256,38 @@ fn with_extensions(
         }
     }
     request
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn fields(body: &str) -> Result<String, String> {
+        let fields: Fields<'_> = serde_json::from_str(body).map_err(|error| error.to_string())?;
+        serde_json::to_string(&fields.0).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_body_goes_on_as_it_is_written() {
+        let body = r#"{"messages":[{"z": 1.0, "a":"\u00e9"}],"seed":18446744073709551617}"#;
+        assert_eq!(fields(body).unwrap(), body);
+        assert!(fields("[1]").unwrap_err().contains("a JSON object"));
+    }
+
+    #[test]
+    fn a_body_of_very_many_fields_is_refused() {
+        let body: Vec<String> = (0..=MAX_FIELDS).map(|n| format!("\"{n}\":0")).collect();
+        assert!(fields(&format!("{{{}}}", body.join(","))).unwrap_err().contains("256 fields"));
+    }
+
+    #[test]
+    fn what_a_models_server_thinks_of_this_one_is_no_answer_to_the_caller() {
+        for (status, expected) in
+            [(200, false), (302, true), (400, false), (401, true), (403, true), (407, true), (429, false)]
+        {
+            assert_eq!(is_about_this_server(StatusCode::from_u16(status).unwrap()), expected, "{status}");
+        }
+    }
 }

@@ -96,6 +96,11 @@ impl Refusal {
         Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", message)
     }
 
+    /// A server that the request was passed on to does not take it from this one: no fault of the caller.
+    pub fn turned_away(message: impl Into<String>) -> Self {
+        Refusal::new(StatusCode::BAD_GATEWAY, "turned_away", message)
+    }
+
     /// A defect of ours.
     pub(crate) fn defect(error: &dyn std::error::Error) -> Self {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", format!("a defect of the server: {error}"))
