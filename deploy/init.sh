@@ -19,6 +19,8 @@ mkdir -p deploy/secrets
 if [ ! -e deploy/secrets/prometheus_key ]; then
     # Prometheus runs as another user; the folder keeps the file from the rest.
     install --mode=0644 /dev/null deploy/secrets/prometheus_key
-    echo "made deploy/secrets/prometheus_key; fill it once the API runs:"
-    echo "  docker compose exec api talon key create --team operations --role operator --name prometheus > deploy/secrets/prometheus_key"
+    cat <<'TEXT'
+made deploy/secrets/prometheus_key; fill it once the API runs:
+  docker compose exec -T api sh -c 'TALON_API_KEY=$TALON_ADMIN_KEY talon key create --team operations --role operator --name prometheus' >deploy/secrets/prometheus_key
+TEXT
 fi

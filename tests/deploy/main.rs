@@ -5,3 +5,5 @@
 mod yaml;
 
 mod compose;
+mod promtool;
+mod scraped;
