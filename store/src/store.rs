@@ -88,6 +88,9 @@ pub trait Store: Access + Controls + Webhooks {
     /// Does what time has made due, to at most `limit` tasks of each kind: see [`Swept`].
     async fn sweep(&self, limit: u32, leases: LeaseSweep) -> Result<Swept, StoreError>;
 
+    /// The moment by the clock that leases expire by.
+    fn now(&self) -> Timestamp;
+
     /// Takes newly queued tasks off the outbox, in order; at most `limit`. Hints, given at most once: whoever becomes
     /// leader reads [`queued`](Self::queued) first.
     async fn take_outbox(&self, limit: u32) -> Result<Vec<Waiting>, StoreError>;

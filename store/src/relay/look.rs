@@ -12,7 +12,7 @@ use super::backlog::{Backlog, Page};
 use super::fair::Weights;
 use super::fed::Fed;
 use super::keys::KeyName;
-use super::leader::{News, Standing};
+use super::leader::{Moment, News, Standing};
 use super::window::Window;
 use super::{Relay, RelayError, Relayed};
 use crate::controls::Scope;
@@ -37,9 +37,10 @@ pub(super) fn is_full(swept: &Swept) -> bool {
 impl Relay {
     /// Looks whether this process leads, and if it does, at everything that hints may have missed.
     pub async fn run_once(&mut self) -> Result<Relayed, RelayError> {
-        let now = Instant::now();
         let answer = self.store.lead().await.inspect_err(|_| self.resign())?;
-        match self.standing.hear(answer, now) {
+        let now = Instant::now();
+        let patience = (self.settings.lease_timeout / 3).max(2 * self.settings.tick);
+        match self.standing.hear(answer, Moment { instant: now, time: self.store.now() }, patience) {
             News::Follows => {
                 self.resign();
                 return Ok(Relayed::default());

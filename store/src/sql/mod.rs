@@ -50,7 +50,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::Error;
 use tokio::sync::broadcast;
-use types::{DocumentId, TaskId, TeamName, WorkerId};
+use types::{DocumentId, TaskId, TeamName, Timestamp, WorkerId};
 
 use crate::audit::{Actor, AuditEntry};
 use crate::change::Change;
@@ -225,6 +225,10 @@ impl<B: Backend> Store for SqlStore<B> {
         } else {
             Ok(Swept::default())
         }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     async fn take_outbox(&self, limit: u32) -> Result<Vec<Waiting>, StoreError> {
