@@ -1,11 +1,12 @@
 //! The clients of a seed: each submits its task when its time has come, and remembers what it was told.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use types::Timestamp;
 
 use crate::client::{Answer, PAUSE, Rest};
@@ -25,18 +26,27 @@ pub(crate) struct Submission {
     pub(crate) cancels: bool,
 }
 
-/// Submits all tasks of a plan; done when every client has its answer or has given up.
-pub(crate) async fn submit_all(rest: &Rest, tasks: &[PlannedTask], seed: u64) -> Vec<Submission> {
+/// Submits all tasks of a plan; done when every client has its answer, or has given up, or `patience` is over.
+pub(crate) async fn submit_all(rest: &Rest, tasks: &[PlannedTask], seed: u64, patience: Duration) -> Vec<Submission> {
     let begun = Instant::now();
     let rest = Arc::new(rest.clone());
     let clients = tasks.iter().cloned().enumerate().map(|(number, task)| {
         let rest = rest.clone();
         tokio::spawn(async move {
             sleep_until(begun + task.at).await;
-            submit(&rest, number, &task, seed).await
+            timeout_at(begun + patience, submit(&rest, number, &task, seed)).await.unwrap_or_else(|_| unanswered())
         })
     });
     join_all(clients).await.into_iter().map(Result::unwrap).collect()
+}
+
+/// Of a client that was still asking when patience ended.
+fn unanswered() -> Submission {
+    Submission {
+        refused: Some("no answer, long after all was calm".to_owned()),
+        cancels: true,
+        ..Submission::default()
+    }
 }
 
 async fn submit(rest: &Rest, number: usize, task: &PlannedTask, seed: u64) -> Submission {

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use crate::check::check;
 use crate::client::Rest;
 use crate::history::{self, History, Record};
-use crate::load::{self, Submission};
+use crate::load;
 use crate::plan::{Plan, STORM};
 use crate::report::Outcome;
 use crate::site::Site;
@@ -40,11 +40,10 @@ pub(crate) async fn run(plan: &Plan, program: &Path, postgres: &Mutex<Postgres>,
         sleep_until(begun + STORM).await;
         site.calm();
     };
-    let clients = load::submit_all(&rest, &plan.tasks, plan.seed);
-    let (submissions, ()) = tokio::join!(timeout(STORM + PATIENCE, clients), storm);
+    let clients = load::submit_all(&rest, &plan.tasks, plan.seed, STORM + PATIENCE);
+    let (submissions, ()) = tokio::join!(clients, storm);
     let calm = Instant::now();
-    let mut history = History { planned: plan.tasks.clone(), ..History::default() };
-    history.submissions = submissions.unwrap_or_else(|_| vec![unanswered(); plan.tasks.len()]);
+    let mut history = History { planned: plan.tasks.clone(), submissions, ..History::default() };
     if nothing_is_held(&rest).await {
         requeue_dead_letters(&rest).await;
         nothing_is_held(&rest).await;
@@ -73,15 +72,6 @@ pub(crate) async fn run(plan: &Plan, program: &Path, postgres: &Mutex<Postgres>,
         recovery_seconds: recovery.as_secs_f64(),
         seconds: begun.elapsed().as_secs_f64(),
         evidence: kept,
-    }
-}
-
-/// For clients that were still asking when patience ended.
-fn unanswered() -> Submission {
-    Submission {
-        refused: Some(format!("no answer within {PATIENCE:?} of calm")),
-        cancels: true,
-        ..Submission::default()
     }
 }
 
