@@ -14,5 +14,5 @@ mkdir -p "$work/node"
 "$work/venv/bin/pip" install --quiet --requirement "$here/python/requirements.txt"
 cp "$here/node/package.json" "$here/node/bullmq.mjs" "$work/node/"
 npm install --prefix "$work/node" --ignore-scripts --no-package-lock --no-audit --no-fund --silent
-CARGO_TARGET_DIR="$work/target" cargo build --quiet --release --locked --manifest-path "$here/Cargo.toml"
+CARGO_TARGET_DIR="$work/target" cargo build --quiet --release --manifest-path "$here/Cargo.toml"
 exec python3 "$here/bench.py" --work "$work" --json "$json" --scale "${SCALE:-1}" "$@"
