@@ -36,8 +36,10 @@ pub(crate) const SESSION: [(&str, &str); 8] = [
     ("jit", "off"),
 ];
 
-/// Of the session that leads: the lock of a leader that is silent becomes free.
-pub(crate) const LEADING: [(&str, &str); 1] = [("idle_session_timeout", "10s")];
+/// Of the session that leads: the lock of a leader that is silent becomes free. What it writes may be lost, and neither a slow
+/// statement nor a slow disk is to pass for a lost session.
+pub(crate) const LEADING: [(&str, &str); 3] =
+    [("idle_session_timeout", "10s"), ("statement_timeout", "1500ms"), ("synchronous_commit", "off")];
 
 /// Settings of the session that writes. Its statements find rows by their keys; a plan made while a table was small would
 /// read all of it for as long as the session lives.

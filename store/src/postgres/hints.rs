@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{Connection, Error};
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::AbortHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{debug, warn};
 
 use super::connection::{PING_PATIENCE, within};
@@ -26,8 +26,8 @@ const MAX_PAYLOAD: usize = 7900;
 /// Commits that may wait to be told; what comes when so many wait is not told.
 const MAX_WAITING: usize = 1024;
 
-/// Without a word for so long, the listener asks whether the connection still lives.
-const SILENCE: Duration = Duration::from_secs(20);
+/// So often the listener asks whether the connection still lives and what time it is there, however much it hears.
+const LOOK: Duration = Duration::from_secs(20);
 
 /// Between two tries to listen.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -110,8 +110,9 @@ async fn hear(
     let mut listener = within(PING_PATIENCE, PgListener::connect_with(&pool)).await?;
     listener.eager_reconnect(false);
     within(PING_PATIENCE, listener.listen(CHANNEL)).await?;
+    let mut due = Instant::now() + LOOK;
     loop {
-        match timeout(SILENCE, listener.try_recv()).await {
+        match timeout_at(due, listener.try_recv()).await {
             Ok(Ok(Some(notification))) => {
                 for change in read(notification.payload(), sender) {
                     // An error means that nobody listens.
@@ -125,6 +126,7 @@ async fn hear(
                 let connection = within(PING_PATIENCE, connection).await?;
                 within(PING_PATIENCE, connection.ping()).await?;
                 within(PING_PATIENCE, time.measure(connection)).await?;
+                due = Instant::now() + LOOK;
             }
         }
     }

@@ -31,6 +31,8 @@ struct Place {
     held: Option<Held>,
     /// A session that was lost, and whose lock the server may not have let go of yet.
     lost: SessionId,
+    /// It does not stand again.
+    is_closed: bool,
 }
 
 struct Held {
@@ -47,6 +49,9 @@ impl Candidate {
     /// Takes the lock if it is free, and says whether this process has it. A session that was lost is made anew.
     pub(crate) async fn lead(&self) -> Result<Leadership, Error> {
         let mut place = self.place.lock().await;
+        if place.is_closed {
+            return Err(Error::PoolClosed);
+        }
         if let Some(mut held) = place.held.take() {
             match held.look().await {
                 Err(error) if is_lost(&error) => place.lost = held.session.session(),
@@ -67,7 +72,9 @@ impl Candidate {
 
     /// Gives the lock up, so that another can have it at once.
     pub(crate) async fn close(&self) {
-        if let Some(mut held) = self.place.lock().await.held.take() {
+        let mut place = self.place.lock().await;
+        place.is_closed = true;
+        if let Some(mut held) = place.held.take() {
             // Where this fails, the end of the session does it.
             let _ = held.session.execute(query("SELECT pg_advisory_unlock_all()")).await;
             Box::new(held.session).close().await;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use store::{Change, Concurrency, EventKind, Fence, Leadership, NewTask, Opened, Store, Withheld};
+use store::{Change, Concurrency, EventKind, Fence, Leadership, NewTask, Opened, Store, StoreError, Withheld};
 use testbed::Postgres;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
@@ -144,4 +144,5 @@ async fn one_leads_until_its_session_is_lost() {
     assert!(matches!(one.lead().await.unwrap(), Leadership::Follower));
     other.close().await;
     assert!(matches!(one.lead().await.unwrap(), Leadership::Leader { .. }));
+    assert!(matches!(other.lead().await, Err(StoreError::Closed)), "a store that is closed does not stand again");
 }
