@@ -1,7 +1,7 @@
 //! How many tasks a second a store takes: in bulk, one by one, and from acceptance to the end.
 //!
-//! `cargo run --release -p store --example throughput -- postgres://user@host/empty_database [--json]`
-//! `cargo run --release -p store --example throughput -- /tmp/new.db [--json]`
+//! `cargo run --release -p store --example writes -- postgres://user@host/empty_database [--json]`
+//! `cargo run --release -p store --example writes -- /tmp/new.db [--json]`
 
 use std::error::Error;
 use std::sync::Arc;
