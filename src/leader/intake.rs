@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_a_task_with_the_entrys_priority() {
+    fn a_task_has_the_priority_of_its_entry() {
         const TASK: &str = r#"{"agent": "a", "input": "x", "priority": "batch"}"#;
         check(TASK, None, Ok(TaskClass::Batch));
         check(TASK, Some("high"), Ok(TaskClass::Interactive));
