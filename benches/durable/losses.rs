@@ -52,7 +52,7 @@ pub(crate) async fn kill(servers: &Servers, count: usize) -> Result<Value, Error
     }))
 }
 
-/// Seconds after `FLUSHALL` with `count` waiting tasks.
+/// Seconds after `FLUSHALL` with `count` waiting tasks, until every one of them has ended.
 pub(crate) async fn flush(servers: &Servers, count: usize) -> Result<Value, Error> {
     let place = servers.place();
     let api = Server::start(&place)?;
@@ -72,7 +72,7 @@ pub(crate) async fn flush(servers: &Servers, count: usize) -> Result<Value, Erro
     api.ended(count).await?;
     Ok(json!({
         "waiting": count, "held_by_redis": held, "refilled_seconds": refilled,
-        "all_ended_seconds": wiped.elapsed().as_secs_f64(), "redis_bytes_per_waiting_task": bytes, "lost": 0,
+        "all_ended_seconds": wiped.elapsed().as_secs_f64(), "redis_bytes_per_waiting_task": bytes,
     }))
 }
 
